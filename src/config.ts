@@ -1,0 +1,173 @@
+import { Secret } from "./core/secret.ts";
+
+/** One environment variable: what it is for, as docs/configuration.md says it, and how it is read. */
+interface Variable<T> {
+  readonly description: string;
+  /** As it would be written in the environment; empty for "not set". */
+  readonly default: string;
+  /** Throws a RangeError that says what would be right. */
+  readonly read: (text: string) => T;
+}
+
+const text = (value: string): string => value;
+const secret = (value: string): Secret | undefined => (value === "" ? undefined : new Secret(value));
+const list = (value: string): readonly string[] => value.split(",").flatMap((item) => item.trim() || []);
+
+function whole(least: number, most: number): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (value.trim() !== "" && Number.isInteger(number) && number >= least && number <= most) return number;
+    throw new RangeError(`it must be a whole number from ${least} to ${most}`);
+  };
+}
+
+function oneOf<W extends string>(...words: readonly W[]): (value: string) => W {
+  return (value) => {
+    const word = words.find((candidate) => candidate === value);
+    if (word !== undefined) return word;
+    throw new RangeError(`it must be one of ${words.join(", ")}`);
+  };
+}
+
+function httpUrl(value: string): string | undefined {
+  if (value === "") return undefined;
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (url && /^https?:$/.test(url.protocol)) return value.replace(/\/+$/, "");
+  throw new RangeError("it must be an address such as https://api.example.com/v1");
+}
+
+const day = 86_400_000;
+
+/** Every environment variable this server reads. */
+export const variables = {
+  HOST: { description: "Address to listen on.", default: "127.0.0.1", read: text },
+  PORT: { description: "Port to listen on; 0 takes a free one.", default: "8000", read: whole(0, 65_535) },
+  DATABASE_URL: {
+    description: "Where provider configurations are kept: `sqlite:PATH` or `sqlite::memory:`.",
+    default: "sqlite:data/livellm.db",
+    read: text,
+  },
+  LIVELLM_MASTER_KEY: {
+    description:
+      "Seals keys in the database: 64 hex digits. When not set, one is made and kept in `master.key` beside the database.",
+    default: "",
+    read: secret,
+  },
+  LIVELLM_CORS_ORIGINS: {
+    description: "Origins whose pages may call from a browser, separated by commas; `*` allows all.",
+    default: "",
+    read: list,
+  },
+  LIVELLM_ATTEMPT_TIMEOUT_MS: {
+    description: "How long one attempt may take to its first output, where a call does not say.",
+    default: "360000",
+    read: whole(1, day),
+  },
+  LIVELLM_STALL_TIMEOUT_MS: {
+    description: "How long a provider may be silent in the middle of an answer, where a call does not say.",
+    default: "60000",
+    read: whole(1, day),
+  },
+  LIVELLM_CONNECT_TIMEOUT_MS: {
+    description: "How long connecting to a provider may take, TLS included.",
+    default: "10000",
+    read: whole(1, day),
+  },
+  LIVELLM_HEARTBEAT_INTERVAL_MS: {
+    description: "How long a stream may be silent before it sends a heartbeat.",
+    default: "15000",
+    read: whole(10, day),
+  },
+  LIVELLM_MAX_REQUEST_BYTES: {
+    description: "The largest request message.",
+    default: "33554432",
+    read: whole(1024, 1_073_741_824),
+  },
+  LIVELLM_MAX_MEDIA_BYTES: {
+    description: "The largest file inside a request message.",
+    default: "20971520",
+    read: whole(1024, 1_073_741_824),
+  },
+  LIVELLM_SHUTDOWN_GRACE_MS: {
+    description: "How long calls under way may go on after SIGTERM.",
+    default: "30000",
+    read: whole(0, day),
+  },
+  LOG_LEVEL: {
+    description: "`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.",
+    default: "info",
+    read: oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"),
+  },
+  OPENAI_API_KEY: { description: "Makes the read-only provider `openai`.", default: "", read: secret },
+  OPENAI_BASE_URL: { description: "Where it is.", default: "", read: httpUrl },
+} as const satisfies Readonly<Record<string, Variable<unknown>>>;
+
+/** What the environment says, checked. */
+export type Environment = { readonly [K in keyof typeof variables]: ReturnType<(typeof variables)[K]["read"]> };
+
+/** A provider that comes from the environment: its kind is also its id. */
+export interface EnvironmentProvider {
+  readonly kind: string;
+  readonly apiKey?: Secret;
+  readonly baseUrl?: string;
+}
+
+/** The process's configuration; frozen, and passed by argument. */
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly databaseUrl: string;
+  readonly masterKey?: Secret;
+  readonly corsOrigins: readonly string[];
+  readonly attemptTimeoutMs: number;
+  readonly stallTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly heartbeatIntervalMs: number;
+  readonly maxRequestBytes: number;
+  readonly maxMediaBytes: number;
+  readonly shutdownGraceMs: number;
+  readonly logLevel: Environment["LOG_LEVEL"];
+  readonly providers: readonly EnvironmentProvider[];
+}
+
+/** Reads the environment once. Throws one Error that names every variable that is wrong, and never their values. */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const env = readVariables(environment);
+  return Object.freeze({
+    host: env.HOST,
+    port: env.PORT,
+    databaseUrl: env.DATABASE_URL,
+    masterKey: env.LIVELLM_MASTER_KEY,
+    corsOrigins: env.LIVELLM_CORS_ORIGINS,
+    attemptTimeoutMs: env.LIVELLM_ATTEMPT_TIMEOUT_MS,
+    stallTimeoutMs: env.LIVELLM_STALL_TIMEOUT_MS,
+    connectTimeoutMs: env.LIVELLM_CONNECT_TIMEOUT_MS,
+    heartbeatIntervalMs: env.LIVELLM_HEARTBEAT_INTERVAL_MS,
+    maxRequestBytes: env.LIVELLM_MAX_REQUEST_BYTES,
+    maxMediaBytes: env.LIVELLM_MAX_MEDIA_BYTES,
+    shutdownGraceMs: env.LIVELLM_SHUTDOWN_GRACE_MS,
+    logLevel: env.LOG_LEVEL,
+    providers: environmentProviders(env),
+  });
+}
+
+function readVariables(environment: Readonly<Record<string, string | undefined>>): Environment {
+  const problems: string[] = [];
+  const entries = Object.entries(variables).map(([name, variable]) => {
+    try {
+      return [name, variable.read(environment[name]?.trim() || variable.default)];
+    } catch (error) {
+      problems.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+      return [name, undefined];
+    }
+  });
+  if (problems.length > 0) throw new Error(`the environment is not right: ${problems.join("; ")}`);
+  return Object.fromEntries(entries);
+}
+
+function environmentProviders(env: Environment): readonly EnvironmentProvider[] {
+  const candidates: readonly EnvironmentProvider[] = [
+    { kind: "openai", apiKey: env.OPENAI_API_KEY, baseUrl: env.OPENAI_BASE_URL },
+  ];
+  return candidates.filter(({ apiKey }) => apiKey !== undefined);
+}

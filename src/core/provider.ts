@@ -1,0 +1,79 @@
+import type { Chat } from "./chat.ts";
+import type { JsonObject } from "./json.ts";
+import type { Models } from "./models.ts";
+import type { Strategy, Target } from "./route.ts";
+import type { Secret } from "./secret.ts";
+import type { Upstream } from "./upstream.ts";
+
+/** What a built provider can do; a key that is absent means "not supported". */
+export interface Capabilities {
+  readonly chat?: Chat;
+  readonly models?: Models;
+}
+
+export type Capability = keyof Capabilities;
+
+/** What an adapter needs to know of a configured, or inline, provider. */
+export interface ProviderConnection {
+  readonly apiKey?: Secret;
+  /** Never empty and without a trailing slash: the configured one, else the kind's usual address. */
+  readonly baseUrl: string;
+  readonly headers: Readonly<Record<string, Secret>>;
+  /** Checked against the kind's `settingsSchema`. */
+  readonly settings: JsonObject;
+}
+
+/** A kind of provider: an adapter. */
+export interface ProviderKind {
+  /** What to put in `Provider.kind`. */
+  readonly kind: string;
+  readonly displayName: string;
+  /** The RPCs it can serve, as `AgentService/Run`. */
+  readonly rpcs: readonly string[];
+  readonly apiKeyRequired: boolean;
+  readonly baseUrlRequired: boolean;
+  /** Its usual address; empty when it has none. */
+  readonly defaultBaseUrl: string;
+  /** The JSON Schema (2020-12) of `Provider.settings`; absent when it has none. */
+  readonly settingsSchema?: JsonObject;
+  create(connection: ProviderConnection, upstream: Upstream): Capabilities;
+}
+
+/** What to do when a conversation is longer than the model takes. `maxInputTokens` 0: the model's context window. */
+export interface ContextPolicy {
+  readonly strategy: "disabled" | "truncate" | "recycle";
+  readonly maxInputTokens: number;
+}
+
+/** Settings for one model of a provider; `*` in `model` stands for any characters. */
+export interface ModelSettings {
+  readonly model: string;
+  readonly fallbacks: readonly Target[];
+  readonly strategy?: Strategy;
+  readonly contextPolicy?: ContextPolicy;
+}
+
+/** A configured provider. `revision` changes with every update, and is its etag. */
+export interface ProviderConfig {
+  readonly id: string;
+  readonly kind: string;
+  readonly displayName: string;
+  readonly apiKey?: Secret;
+  /** Empty: the kind's usual address. */
+  readonly baseUrl: string;
+  readonly headers: Readonly<Record<string, Secret>>;
+  readonly allowedModels: readonly string[];
+  readonly blockedModels: readonly string[];
+  readonly defaultOptions: JsonObject;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly disabled: boolean;
+  /** True when it comes from the server's own configuration and cannot be changed through the API. */
+  readonly readOnly: boolean;
+  readonly createTime: Date;
+  readonly updateTime: Date;
+  readonly revision: string;
+  readonly defaultModel: string;
+  readonly fallbackModel: string;
+  readonly models: readonly ModelSettings[];
+  readonly settings: JsonObject;
+}

@@ -1,0 +1,55 @@
+import type { FailureReason } from "./error.ts";
+
+/** A request to a vendor. `headers` carry credentials and are never logged. */
+export interface UpstreamRequest {
+  readonly method?: "GET" | "POST" | "DELETE";
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Text goes out as it is; set `content-type` beside it. */
+  readonly body?: string | Uint8Array;
+  /** Reads a vendor's error body. Pure; gets the body as text, cut at 64 KiB. */
+  readonly explain: ExplainError;
+}
+
+/** What a vendor's error body says, in our terms. What is absent follows from the status. */
+export interface ErrorExplanation {
+  readonly message: string;
+  readonly providerCode?: string;
+  readonly reason?: FailureReason;
+}
+
+export type ExplainError = (body: string, status: number) => ErrorExplanation;
+
+/** One server-sent event. `event` is "message" where the vendor names none. */
+export interface ServerSentEvent {
+  readonly event: string;
+  readonly data: string;
+}
+
+/** The head of a vendor's answer with status 2xx. Header names are lower-case. */
+export interface UpstreamHead {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+/** A vendor's connection pool. Every method throws `LivellmError`, and closes the socket as soon as `signal` aborts. */
+export interface Upstream {
+  /** The whole body as JSON. */
+  json(request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamHead & { readonly value: unknown }>;
+  /** A body of server-sent events. The iterable ends when the body does: only the adapter knows the terminal event. */
+  events(
+    request: UpstreamRequest,
+    signal: AbortSignal,
+  ): Promise<UpstreamHead & { readonly events: AsyncIterable<ServerSentEvent> }>;
+  /** A body of JSON lines; empty lines are left out. */
+  lines(
+    request: UpstreamRequest,
+    signal: AbortSignal,
+  ): Promise<UpstreamHead & { readonly lines: AsyncIterable<string> }>;
+  /** The body's bytes as they come. */
+  bytes(
+    request: UpstreamRequest,
+    signal: AbortSignal,
+  ): Promise<UpstreamHead & { readonly bytes: AsyncIterable<Uint8Array> }>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,38 @@
+import { LivellmError } from "../core/error.ts";
+
+/** The longest line we keep, in UTF-16 code units. */
+const maxLineLength = 32 * 1024 * 1024;
+
+/** Reads lines from bytes cut anywhere; LF and CRLF end a line, empty ones are left out, the last needs no end. */
+export async function* readLines(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let fragments: string[] = [];
+  let length = 0;
+  const complete = (end: string) => {
+    const line = fragments.length > 0 ? fragments.join("") + end : end;
+    fragments = [];
+    length = 0;
+    return line.trim();
+  };
+  for await (const chunk of bytes) {
+    const pieces = decoder.decode(chunk, { stream: true }).split("\n");
+    const rest = pieces.pop() ?? "";
+    for (const piece of pieces) {
+      const line = complete(piece);
+      if (line !== "") yield line;
+    }
+    if (rest !== "") fragments.push(rest);
+    length += rest.length;
+    if (length > maxLineLength) throw tooLong();
+  }
+  const last = complete(decoder.decode());
+  if (last !== "") yield last;
+}
+
+function tooLong(): LivellmError {
+  return new LivellmError(
+    "internal",
+    "bad_provider_response",
+    `the provider sent a line of more than ${maxLineLength / 1024 / 1024} MiB`,
+  );
+}

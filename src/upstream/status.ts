@@ -1,0 +1,36 @@
+import type { ErrorCode, FailureReason } from "../core/error.ts";
+
+/** What a vendor's HTTP status means to our caller, where the body does not say it better. */
+export function meaningOfStatus(status: number): { code: ErrorCode; reason: FailureReason } {
+  return byStatus.get(status) ?? (status >= 500 ? unavailable : status >= 400 ? rejected : unreadable);
+}
+
+const rejected = { code: "invalid_argument", reason: "provider_rejected" } as const;
+const refusedKey = { code: "failed_precondition", reason: "provider_auth" } as const;
+const unavailable = { code: "unavailable", reason: "provider_unavailable" } as const;
+/** A redirect, or another answer that no vendor documents. */
+const unreadable = { code: "internal", reason: "bad_provider_response" } as const;
+
+const byStatus = new Map<number, { code: ErrorCode; reason: FailureReason }>([
+  [401, refusedKey],
+  [402, { code: "resource_exhausted", reason: "quota_exhausted" }],
+  [403, refusedKey],
+  [404, { code: "not_found", reason: "model_not_found" }],
+  [408, unavailable],
+  [413, { code: "invalid_argument", reason: "context_too_long" }],
+  [429, { code: "resource_exhausted", reason: "rate_limited" }],
+]);
+
+/**
+ * How long a vendor asks to wait, in milliseconds: `retry-after-ms` (OpenAI's own), else `retry-after` in seconds or as an
+ * HTTP date (RFC 9110, 10.2.3). Undefined when it does not say, or says nonsense.
+ */
+export function retryAfterMs(header: (name: string) => string | undefined, now: number): number | undefined {
+  const milliseconds = Number(header("retry-after-ms") || Number.NaN);
+  if (milliseconds >= 0) return milliseconds;
+  const value = header("retry-after");
+  if (!value) return undefined;
+  const seconds = Number(value);
+  const wait = Number.isNaN(seconds) ? Date.parse(value) - now : seconds * 1000;
+  return wait >= 0 ? wait : undefined;
+}

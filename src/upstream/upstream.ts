@@ -1,0 +1,182 @@
+import type { Readable } from "node:stream";
+import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
+import { Agent, type Dispatcher } from "undici";
+import { LivellmError } from "../core/error.ts";
+import type { Secret } from "../core/secret.ts";
+import type { Upstream, UpstreamHead, UpstreamRequest } from "../core/upstream.ts";
+import { readLines } from "./lines.ts";
+import { connectionFailed, connectionLost } from "./network-error.ts";
+import { redactor } from "./redact.ts";
+import { readServerSentEvents } from "./server-sent-events.ts";
+import { meaningOfStatus, retryAfterMs } from "./status.ts";
+
+export interface UpstreamOptions {
+  /** How long a connection, its TLS handshake included, may take. */
+  readonly connectTimeoutMs: number;
+  /** The provider's own secrets: taken out of every error text. */
+  readonly secrets: readonly Secret[];
+}
+
+/** The largest body that is read as a whole; images come as base64 in JSON. */
+const maxBodyBytes = 64 * 1024 * 1024;
+const maxErrorBodyBytes = 64 * 1024;
+
+/** Makes a vendor's connection pool. undici's own header and body timers are off: the clocks belong to routing. */
+export function createUpstream(options: UpstreamOptions): Upstream {
+  const agent = new Agent({
+    connect: { timeout: options.connectTimeoutMs },
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    pipelining: 1,
+  });
+  const redact = redactor(options.secrets);
+
+  const open = async (request: UpstreamRequest, signal: AbortSignal) => {
+    const answer = await send(agent, request, signal);
+    const head: UpstreamHead = { status: answer.statusCode, headers: answer.headers };
+    const bytes = readBody(answer, request, signal);
+    if (head.status >= 200 && head.status < 300) return { head, bytes };
+    throw refusal(request, head, await collectText(bytes), redact);
+  };
+
+  return {
+    async json(request, signal) {
+      const { head, bytes } = await open(request, signal);
+      return { ...head, value: parseJson(Buffer.from(await collectBytes(bytes)).toString("utf8"), request) };
+    },
+    async events(request, signal) {
+      const { head, bytes } = await open(request, signal);
+      return { ...head, events: readServerSentEvents(bytes) };
+    },
+    async lines(request, signal) {
+      const { head, bytes } = await open(request, signal);
+      return { ...head, lines: readLines(bytes) };
+    },
+    async bytes(request, signal) {
+      const { head, bytes } = await open(request, signal);
+      return { ...head, bytes };
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+async function send(agent: Agent, request: UpstreamRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+  try {
+    const url = new URL(request.url);
+    return await agent.request({
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method: request.method ?? "POST",
+      headers: { ...request.headers },
+      body: request.body ?? null,
+      signal,
+    });
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw connectionFailed(request.url, error);
+  }
+}
+
+async function* readBody(
+  answer: Dispatcher.ResponseData,
+  request: UpstreamRequest,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* decompress(answer) as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw connectionLost(request.url, error);
+  }
+}
+
+/** We ask for no compression; some proxies compress all the same. */
+function decompress(answer: Dispatcher.ResponseData): AsyncIterable<Uint8Array> {
+  const decoder = decoderFor(answer.headers["content-encoding"]);
+  return decoder ? pipeThrough(answer.body, decoder) : answer.body;
+}
+
+function decoderFor(encoding: string | string[] | undefined) {
+  if (encoding === "gzip") return createGunzip();
+  if (encoding === "deflate") return createInflate();
+  return encoding === "br" ? createBrotliDecompress() : undefined;
+}
+
+async function* pipeThrough(body: Readable, decoder: ReturnType<typeof createGunzip>): AsyncGenerator<Uint8Array> {
+  body.on("error", (error) => decoder.destroy(error));
+  body.pipe(decoder);
+  try {
+    yield* decoder as AsyncIterable<Uint8Array>;
+  } finally {
+    body.destroy();
+  }
+}
+
+async function collectBytes(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of bytes) {
+    length += chunk.length;
+    if (length > maxBodyBytes) {
+      throw new LivellmError(
+        "internal",
+        "bad_provider_response",
+        `the provider sent a body of more than ${maxBodyBytes / 1024 / 1024} MiB`,
+      );
+    }
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+}
+
+/** An error body, as far as we read one. A body that breaks off explains as much as had come. */
+async function collectText(bytes: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of bytes) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length >= maxErrorBodyBytes) break;
+    }
+  } catch (error) {
+    if (!(error instanceof LivellmError) || error.reason !== "stream_broken") throw error;
+  }
+  return Buffer.concat(chunks).toString("utf8").slice(0, maxErrorBodyBytes);
+}
+
+function parseJson(text: string, request: UpstreamRequest): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new LivellmError(
+      "internal",
+      "bad_provider_response",
+      `${new URL(request.url).host} answered 200 with a body that is not JSON`,
+      { cause },
+    );
+  }
+}
+
+function refusal(
+  request: UpstreamRequest,
+  head: UpstreamHead,
+  body: string,
+  redact: (text: string) => string,
+): LivellmError {
+  const header = (name: string) => head.headers[name]?.toString();
+  const explained = request.explain(body, head.status);
+  const meaning = meaningOfStatus(head.status);
+  const message = redact(explained.message).slice(0, 400) || "no explanation";
+  return new LivellmError(
+    meaning.code,
+    explained.reason ?? meaning.reason,
+    `${new URL(request.url).host} answered ${head.status}: ${message}`,
+    {
+      httpStatus: head.status,
+      providerCode: explained.providerCode && redact(explained.providerCode),
+      providerRequestId: header("x-request-id") ?? header("request-id"),
+      retryAfterMs: retryAfterMs(header, Date.now()),
+    },
+  );
+}
