@@ -1,0 +1,37 @@
+import type { LivellmError } from "../core/error.ts";
+import type { JsonObject } from "../core/json.ts";
+import type { Capabilities, Capability, ContextPolicy } from "../core/provider.ts";
+import type { Strategy } from "../core/route.ts";
+
+/** A target that can be tried: everything a call needs to know, and nothing about vendors. */
+export interface PlannedTarget<C extends Capability = Capability> {
+  /** The position in Route.targets; targets that the server's settings add count on from there. */
+  readonly index: number;
+  /** Empty for an inline provider. */
+  readonly provider: string;
+  readonly kind: string;
+  readonly model: string;
+  readonly voice: string;
+  /** The provider's default options with the target's own over them. */
+  readonly options: JsonObject;
+  readonly attemptTimeoutMs: number;
+  readonly contextPolicy?: ContextPolicy;
+  /** What to call, or why it cannot be: `skipped` targets were not tried, others failed before a call was made. */
+  readonly use:
+    | { readonly ready: true; readonly capability: NonNullable<Capabilities[C]> }
+    | { readonly ready: false; readonly error: LivellmError; readonly skipped: boolean };
+}
+
+/** A target whose provider can be called. */
+export interface ReadyTarget<C extends Capability = Capability> extends PlannedTarget<C> {
+  readonly use: { readonly ready: true; readonly capability: NonNullable<Capabilities[C]> };
+}
+
+/** What a Route has become. Dispose it when the call is over: it holds the providers. */
+export interface Plan<C extends Capability = Capability> extends Disposable {
+  readonly targets: readonly PlannedTarget<C>[];
+  readonly strategy: Strategy;
+  readonly stallTimeoutMs: number;
+  /** With parallel: how long to wait before each further target joins. 0: all at once. */
+  readonly staggerMs: number;
+}

@@ -1,0 +1,98 @@
+import { randomBytes } from "node:crypto";
+import { link, mkdir, open, readFile, rm, stat } from "node:fs/promises";
+import path from "node:path";
+import { LivellmError } from "../core/error.ts";
+
+/** Where the master key comes from. */
+export interface MasterKeySource {
+  /** `LIVELLM_MASTER_KEY`: exactly 64 hexadecimal digits. */
+  readonly masterKeyHex?: string;
+  /** Where `master.key` is kept; absent for a store in memory, whose key then lives as long as the process. */
+  readonly dataFolder?: string;
+}
+
+const keyBytes = 32;
+const makeOne = "make one with: openssl rand -hex 32";
+
+/**
+ * The 32 bytes that seal the stored secrets: those of `LIVELLM_MASTER_KEY`, else those of `<dataFolder>/master.key`, which
+ * is made (mode 0600, with a warning) when it is missing. Throws `failed_precondition`, never showing the key.
+ */
+export async function loadMasterKey(source: MasterKeySource, warn: (message: string) => void): Promise<Uint8Array> {
+  if (source.masterKeyHex !== undefined) return parseKey(source.masterKeyHex, "LIVELLM_MASTER_KEY");
+  if (source.dataFolder === undefined) return randomBytes(keyBytes);
+  const file = path.join(source.dataFolder, "master.key");
+  return (await readKeyFile(file, warn)) ?? (await makeKeyFile(file, warn));
+}
+
+function parseKey(hex: string, where: string): Uint8Array {
+  if (!/^[0-9a-fA-F]{64}$/.test(hex)) {
+    throw unusable(`${where} must be exactly 64 hexadecimal digits; it has ${hex.length} characters: ${makeOne}`);
+  }
+  return Buffer.from(hex, "hex");
+}
+
+async function readKeyFile(file: string, warn: (message: string) => void): Promise<Uint8Array | undefined> {
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    if (hasCode(error, "ENOENT")) return undefined;
+    throw unusable(`cannot read the master key in ${file} (${codeOf(error)})`, error);
+  });
+  if (text === undefined) return undefined;
+  const { mode } = await stat(file);
+  if ((mode & 0o077) !== 0) warn(`${file} can be read by other users of this machine: chmod 600 ${file}`);
+  return parseKey(text.trimEnd(), file);
+}
+
+async function makeKeyFile(file: string, warn: (message: string) => void): Promise<Uint8Array> {
+  const key = randomBytes(keyBytes);
+  const made = await writeOnce(file, `${key.toString("hex")}\n`).catch((error: unknown) => {
+    throw unusable(`cannot write a master key to ${file} (${codeOf(error)}): set LIVELLM_MASTER_KEY`, error);
+  });
+  if (!made) return keyOfTheOther(file, warn);
+  warn(
+    `LIVELLM_MASTER_KEY is not set: made a key in ${file}. Keep a copy of it apart from the database: without it the ` +
+      "stored API keys cannot be read",
+  );
+  return key;
+}
+
+/** Another process that started at the same time was faster. */
+async function keyOfTheOther(file: string, warn: (message: string) => void): Promise<Uint8Array> {
+  const key = await readKeyFile(file, warn);
+  if (!key) throw unusable(`${file} was removed while it was read`);
+  return key;
+}
+
+/** False when the file is there already. It appears with all of its text or not at all: hence the link. */
+async function writeOnce(file: string, text: string): Promise<boolean> {
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+  const draft = `${file}.${randomBytes(6).toString("hex")}`;
+  try {
+    await writeDurably(draft, text);
+    await link(draft, file);
+    return true;
+  } catch (error) {
+    if (hasCode(error, "EEXIST")) return false;
+    throw error;
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+async function writeDurably(file: string, text: string): Promise<void> {
+  await using handle = await open(file, "wx", 0o600);
+  await handle.writeFile(text);
+  await handle.sync();
+}
+
+function unusable(message: string, cause?: unknown): LivellmError {
+  return new LivellmError("failed_precondition", "invalid_request", message, { cause });
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return codeOf(error) === code;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : String(error);
+}

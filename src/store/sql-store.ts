@@ -1,0 +1,123 @@
+import { randomUUID } from "node:crypto";
+import type { Kysely } from "kysely";
+import { LivellmError } from "../core/error.ts";
+import type { ProviderConfig } from "../core/provider.ts";
+import { columnsOf, configFromRow, type ProviderRow } from "./provider-row.ts";
+import {
+  type ProviderDraft,
+  type ProviderStore,
+  providerChanged,
+  providerExists,
+  providerGone,
+} from "./provider-store.ts";
+import type { Sealer } from "./sealing.ts";
+
+/** The tables, the same in every database. */
+export interface Tables {
+  readonly provider: ProviderRow;
+}
+
+/** The provider store over any database that kysely speaks to; the tables must be there. `close` closes the database. */
+export function createSqlStore(db: Kysely<Tables>, sealer: Sealer): ProviderStore {
+  const listeners = new Set<() => void>();
+  const changed = () => {
+    for (const listener of listeners) listener();
+  };
+  return {
+    list: () => explained(() => listProviders(db, sealer)),
+    get: (id) => explained(() => getProvider(db, sealer, id)),
+    create: async (draft) => {
+      const config = await explained(() => insertProvider(db, sealer, draft));
+      changed();
+      return config;
+    },
+    update: async (draft, expectedRevision) => {
+      const config = await explained(() => updateProvider(db, sealer, { draft, expectedRevision }));
+      changed();
+      return config;
+    },
+    delete: async (id, expectedRevision) => {
+      await explained(() => deleteProvider(db, id, expectedRevision));
+      changed();
+    },
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close: async () => {
+      listeners.clear();
+      await db.destroy();
+    },
+  };
+}
+
+async function listProviders(db: Kysely<Tables>, sealer: Sealer): Promise<readonly ProviderConfig[]> {
+  const rows = await db.selectFrom("provider").selectAll().orderBy("id").execute();
+  return rows.map((row) => configFromRow(row, sealer));
+}
+
+async function getProvider(db: Kysely<Tables>, sealer: Sealer, id: string): Promise<ProviderConfig | undefined> {
+  const row = await db.selectFrom("provider").selectAll().where("id", "=", id).executeTakeFirst();
+  return row && configFromRow(row, sealer);
+}
+
+async function insertProvider(db: Kysely<Tables>, sealer: Sealer, draft: ProviderDraft): Promise<ProviderConfig> {
+  const now = Date.now();
+  const row = await db
+    .insertInto("provider")
+    .values({
+      id: draft.id,
+      ...columnsOf(draft, sealer),
+      revision: randomUUID(),
+      create_time: now,
+      update_time: now,
+    })
+    .onConflict((conflict) => conflict.column("id").doNothing())
+    .returningAll()
+    .executeTakeFirst();
+  if (!row) throw providerExists(draft.id);
+  return configFromRow(row, sealer);
+}
+
+async function updateProvider(
+  db: Kysely<Tables>,
+  sealer: Sealer,
+  { draft, expectedRevision }: { readonly draft: ProviderDraft; readonly expectedRevision: string },
+): Promise<ProviderConfig> {
+  // A random revision, not a counter: a provider that is deleted and added again must not repeat one.
+  const row = await db
+    .updateTable("provider")
+    .set({ ...columnsOf(draft, sealer), revision: randomUUID(), update_time: Date.now() })
+    .where("id", "=", draft.id)
+    .where("revision", "=", expectedRevision)
+    .returningAll()
+    .executeTakeFirst();
+  if (!row) throw await whyUntouched(db, draft.id);
+  return configFromRow(row, sealer);
+}
+
+async function deleteProvider(db: Kysely<Tables>, id: string, expectedRevision: string): Promise<void> {
+  const row = await db
+    .deleteFrom("provider")
+    .where("id", "=", id)
+    .where("revision", "=", expectedRevision)
+    .returning("id")
+    .executeTakeFirst();
+  if (!row) throw await whyUntouched(db, id);
+}
+
+async function whyUntouched(db: Kysely<Tables>, id: string): Promise<LivellmError> {
+  const row = await db.selectFrom("provider").select("id").where("id", "=", id).executeTakeFirst();
+  return row ? providerChanged(id) : providerGone(id);
+}
+
+/** The database's own errors may quote what was to be written, so their words stay in the cause. */
+async function explained<Result>(query: () => Promise<Result>): Promise<Result> {
+  try {
+    return await query();
+  } catch (error) {
+    if (error instanceof LivellmError) throw error;
+    const message = "the provider database cannot be used at the moment; the server's log says why";
+    throw new LivellmError("unavailable", "internal", message, { cause: error });
+  }
+}
