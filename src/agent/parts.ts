@@ -1,0 +1,114 @@
+import type { ChatEvent, Part, PartHead } from "../core/chat.ts";
+import { LivellmError } from "../core/error.ts";
+import type { RunEvent } from "./run-event.ts";
+
+interface OpenPart {
+  readonly head: PartHead;
+  /** Unset until the part has begun for the caller. */
+  index: number | undefined;
+  readonly texts: string[];
+}
+
+type Finish = Extract<ChatEvent, { type: "part-finished" }>;
+
+/**
+ * Makes whole parts of one model call's events, and numbers them for the run. A text or reasoning part begins for the caller
+ * with its first text, so that none is empty; one that stays empty and carries no state is left out.
+ */
+export class PartAssembler {
+  readonly parts: Part[] = [];
+  readonly #open = new Map<string, OpenPart>();
+  readonly #hideReasoning: boolean;
+  #nextIndex: number;
+
+  constructor(firstIndex: number, hideReasoning: boolean) {
+    this.#nextIndex = firstIndex;
+    this.#hideReasoning = hideReasoning;
+  }
+
+  get nextIndex(): number {
+    return this.#nextIndex;
+  }
+
+  start(key: string, head: PartHead): readonly RunEvent[] {
+    if (this.#open.has(key)) throw broken(`it began the part ${key} twice`);
+    const part: OpenPart = { head, index: undefined, texts: [] };
+    this.#open.set(key, part);
+    return head.type === "tool-call" ? [this.#begin(part)] : [];
+  }
+
+  delta(key: string, text: string): readonly RunEvent[] {
+    const part = this.#open.get(key);
+    if (!part) throw broken(`it went on with the part ${key}, which is not open`);
+    if (text === "" || this.#isHidden(part)) return [];
+    part.texts.push(text);
+    const begun = part.index === undefined ? [this.#begin(part)] : [];
+    return [...begun, { type: "delta", index: part.index ?? 0, of: part.head.type, text }];
+  }
+
+  finish(event: Finish): readonly RunEvent[] {
+    const open = this.#open.get(event.key);
+    if (!open) return [];
+    this.#open.delete(event.key);
+    const part = wholePart(open, event);
+    if (!part) return [];
+    const begun = open.index === undefined ? [this.#begin(open)] : [];
+    this.parts.push(part);
+    return [...begun, { type: "part-finished", index: open.index ?? 0, part }];
+  }
+
+  /** A part that came in one piece. */
+  whole(part: Part): readonly RunEvent[] {
+    const index = this.#nextIndex++;
+    this.parts.push(part);
+    return [
+      { type: "part-started", index, part: headOf(part) },
+      { type: "part-finished", index, part },
+    ];
+  }
+
+  /** At the end of the call: what the vendor left open is complete. */
+  finishAll(): readonly RunEvent[] {
+    return [...this.#open.keys()].flatMap((key) => this.finish({ type: "part-finished", key }));
+  }
+
+  #begin(part: OpenPart): RunEvent {
+    part.index = this.#nextIndex++;
+    return { type: "part-started", index: part.index, part: part.head };
+  }
+
+  #isHidden(part: OpenPart): boolean {
+    return this.#hideReasoning && part.head.type === "reasoning";
+  }
+}
+
+/** Undefined when there is nothing to tell. */
+function wholePart(open: OpenPart, { citations, providerState, redacted }: Finish): Part | undefined {
+  const text = open.texts.join("");
+  const extras = { ...(citations?.length && { citations }), ...(providerState && { providerState }) };
+  switch (open.head.type) {
+    case "text":
+      return text === "" && !providerState ? undefined : { type: "text", text, ...extras };
+    case "reasoning":
+      if (text === "" && !providerState) return undefined;
+      return { type: "reasoning", text, ...((redacted || text === "") && { redacted: true }), ...extras };
+    case "tool-call":
+      return { ...open.head, argumentsJson: text === "" ? "{}" : text, ...extras };
+    default:
+      return open.head satisfies never;
+  }
+}
+
+/** Media and tool results have no head of their own in the contract: they begin as what they are when they finish. */
+function headOf(part: Part): PartHead {
+  if (part.type === "tool-call") return { type: "tool-call", id: part.id, name: part.name, executor: part.executor };
+  return { type: part.type === "reasoning" ? "reasoning" : "text" };
+}
+
+function broken(what: string): LivellmError {
+  return new LivellmError(
+    "internal",
+    "bad_provider_response",
+    `the provider's answer could not be understood: ${what}`,
+  );
+}

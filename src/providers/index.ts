@@ -1,0 +1,7 @@
+import type { ProviderKind } from "../core/provider.ts";
+import { local } from "./local/index.ts";
+import { openai } from "./openai/index.ts";
+import { openaiCompatible } from "./openai-compatible/index.ts";
+
+/** The kinds of provider there are. */
+export const providerKinds: readonly ProviderKind[] = [local, openai, openaiCompatible];

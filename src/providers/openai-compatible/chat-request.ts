@@ -1,0 +1,144 @@
+import type { ChatRequest, GenerationConfig, Modality, OutputFormat } from "../../core/chat.ts";
+import type { JsonObject } from "../../core/json.ts";
+import type { Warning } from "../../core/route.ts";
+import { toWireMessages, type WireMessage } from "./chat-messages.ts";
+import { type ToolFields, toToolFields, type WireTool } from "./chat-tools.ts";
+import type { Dialect, Parameter } from "./dialect.ts";
+import { type Notes, newNotes } from "./notes.ts";
+import { mergeOptions, refuseReservedOptions } from "./options.ts";
+import { toWireSchema } from "./output-format.ts";
+import { unsupported } from "./unsupported.ts";
+
+/** The body of a chat completions call; `writeJson` makes it text. */
+export interface ChatCompletionsBody {
+  readonly model: string;
+  readonly messages: readonly WireMessage[];
+  readonly [option: string]: unknown;
+}
+
+/** A call ready to be sent, and what was done differently from what was asked. */
+export interface ChatCompletionsCall {
+  readonly body: ChatCompletionsBody;
+  readonly warnings: readonly Warning[];
+  /** The tool that stands for a JSON schema, where the vendor has no such mode. */
+  readonly answerTool?: string;
+}
+
+/** What the server sets itself. `n` would buy answers that nobody reads. */
+const reserved = ["model", "messages", "stream", "stream_options", "tools", "tool_choice", "n"];
+
+/**
+ * A request in a vendor's dialect of chat completions, for a provider of `kind`. Throws `failed_precondition` for content
+ * that the vendor cannot take, and `invalid_argument` for options that are ours.
+ */
+export function toChatCompletionsRequest(
+  request: ChatRequest,
+  dialect: Dialect,
+  kind = "openai-compatible",
+): ChatCompletionsCall {
+  refuseReservedOptions(request.options, reserved);
+  const { model, generation, outputFormat, userId } = request;
+  const notes = newNotes();
+  const customTools = request.tools.some((tool) => tool.type === "provider-tool" && tool.providerType === "custom");
+  const tools = toToolFields(request, dialect, notes);
+  const output = toOutputFields(outputFormat, tools, dialect, notes);
+  const body = {
+    model,
+    messages: toWireMessages(request, { kind, dialect, notes, customTools }),
+    ...toParameters(generation, dialect, notes),
+    ...toStop(generation, dialect, notes),
+    ...toReasoning(generation, dialect, notes),
+    ...toModalities(generation.outputModalities, dialect),
+    ...tools,
+    ...output.fields,
+    ...(userId && dialect.userParameter && { [dialect.userParameter]: userId }),
+  };
+  return {
+    body: mergeOptions(body, request.options),
+    warnings: notes.warnings,
+    ...(output.answerTool && { answerTool: output.answerTool }),
+  };
+}
+
+/** The same call, for a streamed answer. */
+export function asStream(body: ChatCompletionsBody, { asksForUsage }: Dialect): ChatCompletionsBody {
+  return { ...body, stream: true, ...(asksForUsage && { stream_options: { include_usage: true } }) };
+}
+
+const parameters: readonly Parameter[] = [
+  "temperature",
+  "topP",
+  "topK",
+  "maxOutputTokens",
+  "seed",
+  "presencePenalty",
+  "frequencyPenalty",
+];
+
+function toParameters(generation: GenerationConfig, dialect: Dialect, notes: Notes): JsonObject {
+  const fields: Record<string, number> = {};
+  for (const parameter of parameters) {
+    const value = generation[parameter];
+    const name = dialect.parameters[parameter];
+    if (value === undefined) continue;
+    if (name) fields[name] = value;
+    else notes.ignored(`config.generation.${parameter}`);
+  }
+  return fields;
+}
+
+function toStop({ stopSequences }: GenerationConfig, { maxStopSequences }: Dialect, notes: Notes): JsonObject {
+  if (stopSequences.length === 0) return {};
+  if (stopSequences.length > maxStopSequences) {
+    notes.clamped("config.generation.stopSequences", `the first ${maxStopSequences} are used`);
+  }
+  return { stop: stopSequences.slice(0, maxStopSequences) };
+}
+
+function toReasoning({ reasoning }: GenerationConfig, dialect: Dialect, notes: Notes): JsonObject {
+  if (!reasoning) return {};
+  const { efforts, budget, hidden } = dialect.reasoning;
+  const { effort, budgetTokens } = reasoning;
+  const wantsBudget = budgetTokens !== undefined;
+  const level = effort && !(wantsBudget && budget) ? efforts[effort] : undefined;
+  if (effort && !efforts[effort]) notes.ignored("config.generation.reasoning.effort");
+  if (wantsBudget && !budget) notes.ignored("config.generation.reasoning.budgetTokens");
+  const spent = wantsBudget && budget ? { [budget[0]]: { [budget[1]]: budgetTokens } } : {};
+  return mergeOptions(mergeOptions({ ...level }, spent), reasoning.hidden ? (hidden ?? {}) : {}) as JsonObject;
+}
+
+function toModalities(wanted: readonly Modality[], { output }: Dialect): object {
+  const missing = wanted.findIndex((modality) => !output.modalities.includes(modality));
+  const field = `config.generation.outputModalities[${missing}]`;
+  if (missing >= 0) throw unsupported(field, `this provider answers with ${output.modalities.join(", ")}`);
+  if (!wanted.some((modality) => modality !== "text")) return {};
+  // Streamed audio has to be pcm16; a voice is required, and `options: {"audio": {"voice": …}}` picks another.
+  const audio = wanted.includes("audio") ? { audio: { voice: "alloy", format: "pcm16" } } : {};
+  return { modalities: [...new Set([...wanted, "text"])], ...audio };
+}
+
+interface OutputFields {
+  readonly fields: ToolFields & { readonly response_format?: object };
+  readonly answerTool?: string;
+}
+
+function toOutputFields(
+  format: OutputFormat | undefined,
+  tools: ToolFields,
+  { output }: Dialect,
+  notes: Notes,
+): OutputFields {
+  if (!format) return { fields: {} };
+  if (format.type === "json-object") return { fields: { response_format: jsonObject(output.jsonObject) } };
+  const schema = toWireSchema(format);
+  if (output.jsonSchema) return { fields: { response_format: { type: "json_schema", json_schema: schema } } };
+  const { name, description = "Gives the answer.", schema: parameters } = schema;
+  const answer = { type: "function", function: { name, description, parameters } } as WireTool;
+  notes.emulated("config.outputFormat.jsonSchema");
+  return { fields: { tools: [...(tools.tools ?? []), answer], tool_choice: "required" }, answerTool: name };
+}
+
+function jsonObject(known: boolean): object {
+  if (known) return { type: "json_object" };
+  return { type: "json_schema", json_schema: { name: "output", schema: { type: "object" }, strict: false } };
+}

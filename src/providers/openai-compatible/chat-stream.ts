@@ -1,0 +1,46 @@
+import type { ChatEvent } from "../../core/chat.ts";
+import { LivellmError } from "../../core/error.ts";
+import { isJsonObject } from "../../core/json.ts";
+import type { ServerSentEvent } from "../../core/upstream.ts";
+import type { AnswerContext } from "./answer-context.ts";
+import { unreadableAnswer } from "./broken-stream.ts";
+import { type ChatAnswer, finishAnswer, newChatAnswer, readChunk, takeEvents } from "./chat-answer.ts";
+import { parseEvent, toChunk } from "./chat-wire.ts";
+
+/**
+ * Reads a chat completions stream. `finish_reason` is its end: `[DONE]` alone is `stream_broken`, a missing `[DONE]` or
+ * usage is not. Usage may come after it, so `finished` waits for `[DONE]` or the end of the body.
+ */
+export async function* readChatCompletionEvents(
+  events: AsyncIterable<ServerSentEvent>,
+  context: AnswerContext,
+): AsyncGenerator<ChatEvent> {
+  const answer = newChatAnswer(context);
+  for await (const event of untilLost(events, answer)) {
+    if (event.data === "[DONE]") break;
+    readChunk(answer, parseEvent(event, context));
+    yield* takeEvents(answer);
+  }
+  finishAnswer(answer);
+  yield* takeEvents(answer);
+}
+
+/** Reads a unary answer: the events that the stream would have given. */
+export function readChatCompletion(value: unknown, context: AnswerContext): readonly ChatEvent[] {
+  if (!isJsonObject(value)) throw unreadableAnswer("an answer that is not a JSON object");
+  const answer = newChatAnswer(context);
+  readChunk(answer, toChunk(value, context));
+  if (answer.finishWord === "") throw unreadableAnswer("an answer without a finish_reason");
+  finishAnswer(answer);
+  return takeEvents(answer);
+}
+
+/** A connection that breaks after `finish_reason` loses nothing but, perhaps, the usage. */
+async function* untilLost(events: AsyncIterable<ServerSentEvent>, answer: ChatAnswer): AsyncGenerator<ServerSentEvent> {
+  try {
+    yield* events;
+  } catch (error) {
+    const lost = error instanceof LivellmError && error.reason === "stream_broken";
+    if (!lost || answer.finishWord === "") throw error;
+  }
+}

@@ -1,0 +1,49 @@
+import type { Media } from "../../core/chat.ts";
+
+export type MediaKind = "image" | "audio" | "video" | "file";
+
+/** What sort of content it is: by its media type, else by the name in its address, else an image. */
+export function kindOfMedia(media: Media): MediaKind {
+  const type = media.mimeType === "" ? typeByExtension(media.uri ?? "") : media.mimeType;
+  const [family] = type.split("/", 1);
+  return family === "image" || family === "audio" || family === "video" ? family : "file";
+}
+
+function typeByExtension(uri: string): string {
+  const extension = /\.([a-z0-9]+)(?:[?#]|$)/i.exec(uri)?.[1]?.toLowerCase() ?? "";
+  return types[extension] ?? "image/*";
+}
+
+const types: Readonly<Record<string, string>> = {
+  pdf: "application/pdf",
+  txt: "text/plain",
+  csv: "text/csv",
+  docx: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+  mp3: "audio/mpeg",
+  wav: "audio/wav",
+  mp4: "video/mp4",
+  webm: "video/webm",
+};
+
+export function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
+}
+
+/** A `data:` URL of inline content, or the address as it is. */
+export function toUrl(media: Media): string {
+  return media.data ? `data:${media.mimeType};base64,${base64(media.data)}` : (media.uri ?? "");
+}
+
+export function isWebAddress(media: Media): boolean {
+  return /^https?:/i.test(media.uri ?? "");
+}
+
+/** Media from an address as vendors give it: a `data:` URL becomes bytes, anything else stays a reference. */
+export function fromUrl(url: string): Media {
+  const match = /^data:([^,]*?)(;base64)?,/i.exec(url);
+  if (!match) return { uri: url, mimeType: "" };
+  const [head, mimeType = "", encoding] = match;
+  const text = url.slice(head.length);
+  const data = encoding ? Buffer.from(text, "base64") : Buffer.from(decodeURIComponent(text), "utf8");
+  return { data, mimeType: mimeType || "text/plain" };
+}

@@ -1,0 +1,103 @@
+import type { ResponseCreateParams } from "openai/resources/responses/responses";
+import type { ChatRequest, GenerationConfig, OutputFormat } from "../../core/chat.ts";
+import type { Warning } from "../../core/route.ts";
+import { type Notes, newNotes } from "../openai-compatible/notes.ts";
+import { mergeOptions, refuseReservedOptions } from "../openai-compatible/options.ts";
+import { toWireSchema } from "../openai-compatible/output-format.ts";
+import { unsupported } from "../openai-compatible/unsupported.ts";
+import { canReason } from "./model-families.ts";
+import { type InputItem, toInput } from "./responses-input.ts";
+import { toIncludes, toToolFields } from "./responses-tools.ts";
+
+/** The body of a call of the Responses API; `writeJson` makes it text. */
+export interface ResponsesBody {
+  readonly model: string;
+  readonly input: readonly InputItem[];
+  readonly [option: string]: unknown;
+}
+
+export interface ResponsesCall {
+  readonly body: ResponsesBody;
+  readonly warnings: readonly Warning[];
+}
+
+/** What the server sets itself. */
+const reserved = ["model", "input", "instructions", "stream", "store", "include", "tools", "tool_choice"];
+
+/**
+ * A request for the Responses API, without any state kept at OpenAI's: reasoning comes back encrypted, and goes back with
+ * the history. Throws `failed_precondition` for content that the API does not take.
+ */
+export function toResponsesRequest(request: ChatRequest, kind = "openai"): ResponsesCall {
+  refuseReservedOptions(request.options, reserved);
+  const { model, instructions, messages, generation, outputFormat, userId } = request;
+  const notes = newNotes();
+  const reasons = canReason(model);
+  checkModalities(generation);
+  const body = {
+    model,
+    ...(instructions && { instructions }),
+    input: toInput(messages, kind, notes),
+    store: false,
+    include: [...(reasons ? ["reasoning.encrypted_content"] : []), ...toIncludes(request.tools)],
+    ...toParameters(generation, notes),
+    ...toReasoning(generation, reasons, notes),
+    ...toToolFields(request, notes),
+    ...(outputFormat && { text: { format: toFormat(outputFormat) } }),
+    ...(userId && { safety_identifier: userId }),
+  };
+  return { body: mergeOptions(body, request.options), warnings: notes.warnings };
+}
+
+const missing = ["topK", "seed", "presencePenalty", "frequencyPenalty"] as const;
+
+function toParameters(
+  generation: GenerationConfig,
+  notes: Notes,
+): Pick<ResponseCreateParams, "temperature" | "top_p" | "max_output_tokens"> {
+  const { temperature, topP, maxOutputTokens, stopSequences } = generation;
+  for (const name of missing) if (generation[name] !== undefined) notes.ignored(`config.generation.${name}`);
+  if (stopSequences.length > 0) notes.ignored("config.generation.stopSequences");
+  return {
+    ...(temperature !== undefined && { temperature }),
+    ...(topP !== undefined && { top_p: topP }),
+    ...(maxOutputTokens !== undefined && { max_output_tokens: maxOutputTokens }),
+  };
+}
+
+type WireReasoning = NonNullable<ResponseCreateParams["reasoning"]>;
+
+/** Today's models refuse `minimal`, and only the newest know `max`: the nearest that all of them take. */
+const efforts = {
+  disabled: "none",
+  minimal: "low",
+  low: "low",
+  medium: "medium",
+  high: "high",
+  max: "xhigh",
+} as const satisfies Record<string, WireReasoning["effort"]>;
+
+/** A summary is asked for unless it is to be hidden; a model that cannot reason refuses the whole field. */
+function toReasoning(
+  { reasoning }: GenerationConfig,
+  reasons: boolean,
+  notes: Notes,
+): { readonly reasoning?: WireReasoning } {
+  const { effort, budgetTokens, hidden = false } = reasoning ?? {};
+  if (budgetTokens !== undefined) notes.ignored("config.generation.reasoning.budgetTokens");
+  if (effort && effort !== "disabled" && !reasons) notes.ignored("config.generation.reasoning.effort");
+  if (!reasons) return {};
+  const wanted = { ...(effort && { effort: efforts[effort] }), ...(!hidden && { summary: "auto" as const }) };
+  return Object.keys(wanted).length > 0 ? { reasoning: wanted } : {};
+}
+
+function checkModalities({ outputModalities }: GenerationConfig): void {
+  const other = outputModalities.findIndex((modality) => modality !== "text");
+  if (other < 0) return;
+  const field = `config.generation.outputModalities[${other}]`;
+  throw unsupported(field, "the Responses API answers with text; images come with the tool image_generation");
+}
+
+function toFormat(format: OutputFormat): object {
+  return format.type === "json-object" ? { type: "json_object" } : { type: "json_schema", ...toWireSchema(format) };
+}

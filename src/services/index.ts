@@ -1,0 +1,20 @@
+import type { DescService } from "@bufbuild/protobuf";
+import { AgentService } from "../../gen/livellm/v1/agent_service_pb.ts";
+import { AudioService } from "../../gen/livellm/v1/audio_service_pb.ts";
+import { ModelsService } from "../../gen/livellm/v1/models_service_pb.ts";
+import { ProvidersService } from "../../gen/livellm/v1/providers_service_pb.ts";
+import { TranscriptionService } from "../../gen/livellm/v1/transcription_service_pb.ts";
+import { type AgentServiceOptions, createAgentService } from "./agent.ts";
+import { audioService, modelsService, transcriptionService } from "./not-yet.ts";
+import { createProvidersService, type ProvidersServiceOptions } from "./providers.ts";
+
+/** The services of the contract and what answers them. */
+export function createServices(options: AgentServiceOptions & ProvidersServiceOptions) {
+  return [
+    { service: AgentService, implementation: createAgentService(options) },
+    { service: ProvidersService, implementation: createProvidersService(options) },
+    { service: AudioService, implementation: audioService },
+    { service: ModelsService, implementation: modelsService },
+    { service: TranscriptionService, implementation: transcriptionService },
+  ] satisfies readonly { service: DescService; implementation: object }[];
+}
