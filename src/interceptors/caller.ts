@@ -1,0 +1,88 @@
+import { create, type DescMessage, type Message } from "@bufbuild/protobuf";
+import type { ContextKey, Interceptor } from "@connectrpc/connect";
+import { type CallerInfo, CallerInfoSchema } from "../../gen/livellm/v1/common_pb.ts";
+import { type CallOrigin, callerKey } from "./call-facts.ts";
+import { requestIdHeader } from "./explain-error.ts";
+
+type Request = Parameters<Parameters<Interceptor>[0]>[0];
+
+/**
+ * Fills in who is calling: each field of CallerInfo that the message leaves empty is taken from its header, the request id
+ * from the transport, the client id from the address. The caller is in `caller` of the request, or of `start` in the first
+ * message of a client's stream. The request's id goes back in `x-request-id`.
+ */
+export function createCallerInterceptor(originKey: ContextKey<CallOrigin>): Interceptor {
+  return (next) => async (request) => {
+    const origin = request.contextValues.get(originKey);
+    const fill = (message: Message): string => fillCaller(message, request, origin);
+    if (!request.stream) {
+      const requestId = fill(request.message);
+      const response = await next(request);
+      setRequestId(response.header, requestId);
+      return response;
+    }
+    let header: Headers | undefined;
+    let requestId = origin.requestId;
+    const messages = withFirst(request.message, (message) => {
+      requestId = fill(message);
+      if (header) setRequestId(header, requestId);
+    });
+    const response = await next({ ...request, message: messages });
+    header = response.header;
+    setRequestId(header, requestId);
+    return response;
+  };
+}
+
+function setRequestId(header: Headers, requestId: string): void {
+  for (const [name, value] of Object.entries(requestIdHeader(requestId))) header.set(name, value);
+}
+
+async function* withFirst<T>(messages: AsyncIterable<T>, seeFirst: (message: T) => void): AsyncGenerator<T> {
+  let first = true;
+  for await (const message of messages) {
+    if (first) seeFirst(message);
+    first = false;
+    yield message;
+  }
+}
+
+/** Returns the request's id. */
+function fillCaller(message: Message, request: Request, origin: CallOrigin): string {
+  const holder = findHolder(message as Fields, request.method.input);
+  if (holder === undefined) return origin.requestId;
+  const caller = complete(holder.caller as CallerInfo | undefined, request.header, origin);
+  holder.caller = caller;
+  request.contextValues.set(callerKey, caller);
+  return caller.requestId;
+}
+
+/** A message as its fields; which of them there are, its descriptor says. */
+type Fields = Message & Record<string, unknown>;
+
+/** The message that has the `caller`: the request, or the `start` of a session. */
+function findHolder(message: Fields, desc: DescMessage): Fields | undefined {
+  if (desc.field.caller?.message === CallerInfoSchema) return message;
+  const { start } = desc.field;
+  if (start?.message?.field.caller?.message !== CallerInfoSchema || start.oneof === undefined) return undefined;
+  const set = message[start.oneof.localName] as { case?: string; value?: unknown };
+  return set.case === start.localName ? (set.value as Fields) : undefined;
+}
+
+function complete(given: CallerInfo | undefined, headers: Headers, origin: CallOrigin): CallerInfo {
+  const header = (name: string) => headerText(headers.get(name));
+  return create(CallerInfoSchema, {
+    requestId: given?.requestId || origin.requestId,
+    sessionId: given?.sessionId || header("x-session-id"),
+    userId: given?.userId || header("x-user-id"),
+    app: given?.app || header("x-app"),
+    clientId: given?.clientId || header("x-client-id") || origin.remoteAddress,
+    device: given?.device || header("x-device"),
+    labels: given?.labels ?? {},
+  });
+}
+
+/** A header that is too long is cut: it is a label here, and nobody would find the field that a violation named. */
+function headerText(value: string | null): string {
+  return (value ?? "").slice(0, 128);
+}

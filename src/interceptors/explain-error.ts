@@ -1,0 +1,98 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { codeFromString, codeToString } from "@connectrpc/connect/protocol-connect";
+import type { Logger } from "pino";
+import { cancelled, deadlineExceeded, type ErrorCode, type FailureReason, LivellmError } from "../core/error.ts";
+import { cut, detailsOf } from "./error-detail.ts";
+
+/** Turns anything thrown into the status that the caller gets. */
+export type ExplainError = (error: unknown, requestId: string, signal?: AbortSignal) => ConnectError;
+
+/**
+ * The one place where errors become statuses. A LivellmError keeps its code and message; what nobody foresaw becomes
+ * `internal` without a word of it, and is logged here, once, with its stack. `signal` is the call's: when it is aborted,
+ * the caller's own cancel or deadline is the reason, whatever came of it deeper down.
+ */
+export function createErrorExplainer(logger: Logger): ExplainError {
+  return (error, requestId, signal) => {
+    if (error instanceof ConnectError && error.details.length > 0) return error;
+    const known = recogniseError(error, signal);
+    if (known) return toConnectError(known, requestId);
+    logger.error({ err: error, requestId }, "unexpected error");
+    return toConnectError(unexpected(requestId), requestId);
+  };
+}
+
+/** The code a caller gets for an error, as `createErrorExplainer` would give it. */
+export function codeOfError(error: unknown, signal: AbortSignal): ErrorCode {
+  if (error instanceof ConnectError && error.details.length > 0) return codeToString(error.code) as ErrorCode;
+  return recogniseError(error, signal)?.code ?? "internal";
+}
+
+/** Undefined for errors that nobody foresaw. */
+function recogniseError(error: unknown, signal: AbortSignal | undefined): LivellmError | undefined {
+  if (signal?.aborted) return abortError(signal);
+  if (error instanceof LivellmError) return error;
+  if (!(error instanceof ConnectError)) return undefined;
+  // Connect wraps what its JSON reader throws.
+  return error.cause instanceof LivellmError ? error.cause : fromConnect(error);
+}
+
+/** Why the call was aborted: the deadline, a shutdown that says so itself, else the caller going away. */
+export function abortError({ reason }: AbortSignal): LivellmError {
+  if (reason instanceof LivellmError) return reason;
+  if (reason instanceof ConnectError && reason.code === Code.DeadlineExceeded) return deadlineExceeded();
+  return cancelled();
+}
+
+/** Connect's own errors: malformed messages, messages that are too large, protocols broken. */
+function fromConnect(error: ConnectError): LivellmError {
+  const code = codeToString(error.code) as ErrorCode;
+  return new LivellmError(code, reasons[code] ?? "unspecified", error.rawMessage);
+}
+
+const reasons: Partial<Record<ErrorCode, FailureReason>> = {
+  canceled: "cancelled",
+  invalid_argument: "invalid_request",
+  resource_exhausted: "invalid_request",
+  unimplemented: "unsupported",
+  deadline_exceeded: "timeout",
+  internal: "internal",
+};
+
+function unexpected(requestId: string): LivellmError {
+  return new LivellmError("internal", "internal", `internal error; see the server's log for request ${requestId}`);
+}
+
+/** What a client may take of trailers is 8 KiB; a little is left for the others. */
+const maxTrailerBytes = 8_000;
+const maxEncodedMessageBytes = 1_000;
+
+function toConnectError(error: LivellmError, requestId: string): ConnectError {
+  const code = codeFromString(error.code) ?? Code.Unknown;
+  const message = fitMessage(error.message);
+  const status = new ConnectError(message, code, requestIdHeader(requestId), [], error);
+  status.details = [...detailsOf(error, requestId, roomForDetails(message))];
+  return status;
+}
+
+/** In a gRPC trailer a message is percent-encoded: up to nine bytes for a character. */
+function fitMessage(message: string): string {
+  for (let length = 500; ; length = Math.floor(length / 2)) {
+    const short = cut(message, length);
+    if (encodeURIComponent(short).length <= maxEncodedMessageBytes) return short;
+  }
+}
+
+/** gRPC sends the message twice: percent-encoded, and with the details in base64. */
+function roomForDetails(message: string): number {
+  const encoded = encodeURIComponent(message).length;
+  return Math.floor(((maxTrailerBytes - encoded) * 3) / 4) - Buffer.byteLength(message) - 100;
+}
+
+/** A message may name an id that no header can carry; it is percent-encoded then. */
+export function requestIdHeader(requestId: string): Record<string, string> {
+  if (requestId === "") return {};
+  return {
+    "x-request-id": /^[\x21-\x7e]+$/.test(requestId) ? requestId : encodeURIComponent(requestId.toWellFormed()),
+  };
+}

@@ -1,0 +1,47 @@
+import type { Message } from "@bufbuild/protobuf";
+import type { Interceptor } from "@connectrpc/connect";
+import { invalidRequest, type Violation } from "../core/error.ts";
+import type { RuleLimits } from "./rule.ts";
+import { createValidator } from "./validate-message.ts";
+
+/** Refuses requests that break a rule of the contract, with all of their violations, before any service sees them. */
+export function createValidationInterceptor(limits: RuleLimits): Interceptor {
+  const validate = createValidator(limits);
+  return (next) => async (request) => {
+    const { input, methodKind } = request.method;
+    if (!request.stream) {
+      refuse(validate(input, request.message));
+      return next(request);
+    }
+    const opensWithStart = methodKind !== "server_streaming" && input.field.start?.oneof !== undefined;
+    const oneof = opensWithStart ? input.field.start?.oneof?.localName : undefined;
+    return next({ ...request, message: checked(request.message, (message) => validate(input, message), oneof) });
+  };
+}
+
+function refuse(violations: readonly Violation[]): void {
+  if (violations.length > 0) throw invalidRequest(violations);
+}
+
+/** Every message of a stream by its own rules, and by its place: in a session the first is `start`, and only the first. */
+async function* checked<T extends Message>(
+  messages: AsyncIterable<T>,
+  validate: (message: T) => readonly Violation[],
+  oneof: string | undefined,
+): AsyncGenerator<T> {
+  let first = true;
+  for await (const message of messages) {
+    refuse([...orderViolations(message, oneof, first), ...validate(message)]);
+    first = false;
+    yield message;
+  }
+}
+
+function orderViolations(message: Message, oneof: string | undefined, first: boolean): readonly Violation[] {
+  if (oneof === undefined) return [];
+  const { case: found } = (message as Message & Record<string, { case?: string }>)[oneof] ?? {};
+  if (found === undefined || (found === "start") === first) return [];
+  return first
+    ? [{ field: "start", description: "the first message of the stream must be start", reason: "REQUIRED" }]
+    : [{ field: "start", description: "only the first message of the stream may be start", reason: "CONFLICT" }];
+}

@@ -1,0 +1,113 @@
+import type { DescMessage } from "@bufbuild/protobuf";
+import {
+  type ConnectRouterOptions,
+  createConnectRouter,
+  createContextValues,
+  type HandlerContext,
+  type Interceptor,
+} from "@connectrpc/connect";
+import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import {
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from "@connectrpc/connect-node";
+import type { Logger } from "pino";
+import { type CallOrigin, callOriginKey } from "./call-origin.ts";
+import { dropEndlessTimeouts } from "./call-timeout.ts";
+import { type NodeRequest, type NodeResponse, pathOf } from "./node-http.ts";
+import { methodsOf, type ServiceRoute } from "./service-route.ts";
+import { decodeUtf8, parseStrictJson } from "./strict-json.ts";
+
+export interface ConnectOptions {
+  readonly routes: readonly ServiceRoute[];
+  readonly interceptors: readonly Interceptor[];
+  /** The largest message that is read, after decompression. */
+  readonly maxMessageBytes: number;
+  /** Throws when no new calls are taken; runs before the body of a call is read. */
+  readonly gate: (context: HandlerContext) => void;
+  readonly logger: Logger;
+}
+
+/** Serves one request, whose path is that of an RPC. */
+export type ConnectHandler = (request: NodeRequest, response: NodeResponse, origin: CallOrigin) => void;
+
+/**
+ * gRPC, gRPC-Web and Connect. It is connect-node's own adapter without its `console.error`, and without its habit of
+ * throwing at a request whose authority is not one.
+ */
+export function createConnectHandler(options: ConnectOptions): ConnectHandler {
+  const handlers = new Map(createHandlers(options).map((handler) => [handler.requestPath, handler]));
+  return (request, response, origin) => {
+    const handler = handlers.get(pathOf(request));
+    if (handler === undefined) throw new Error(`no RPC at ${pathOf(request)}`);
+    dropEndlessTimeouts(request);
+    serve(handler, request, response, origin).catch((error: unknown) => {
+      // The status of a call is sent by its protocol; what arrives here is a response that could not be written.
+      options.logger.debug({ err: error, rpc: handler.requestPath, requestId: origin.requestId }, "response not sent");
+      response.destroy?.();
+    });
+  };
+}
+
+async function serve(
+  handler: UniversalHandler,
+  request: NodeRequest,
+  response: NodeResponse,
+  origin: CallOrigin,
+): Promise<void> {
+  const values = createContextValues().set(callOriginKey, origin);
+  const universal = await handler(universalRequestFromNodeRequest(request, response, undefined, values));
+  await universalResponseToNodeResponse(withPlainMessage(universal), response);
+}
+
+/**
+ * The trailers with `grpc-message` encoded as gRPC has it: what is printable stays as it is. Connect encodes colons and
+ * commas as well, and grpc-js would show them as `%3A` and `%2C`. The trailers are known once the body has been written.
+ */
+function withPlainMessage(universal: UniversalServerResponse): UniversalServerResponse {
+  return {
+    ...universal,
+    get trailer() {
+      const message = universal.trailer?.get("grpc-message");
+      if (message) universal.trailer?.set("grpc-message", encodeGrpcMessage(decodeURIComponent(message)));
+      return universal.trailer;
+    },
+  };
+}
+
+function encodeGrpcMessage(message: string): string {
+  return message.replace(/[^\x20-\x24\x26-\x7e]+/g, encodeURIComponent);
+}
+
+function createHandlers({ routes, interceptors, maxMessageBytes, gate }: ConnectOptions): readonly UniversalHandler[] {
+  const options: ConnectRouterOptions = {
+    interceptors: [...interceptors],
+    readMaxBytes: maxMessageBytes,
+    // Not brotli: node's default quality costs more than it saves on a message that is sent once.
+    acceptCompression: [compressionGzip],
+    requestGate: gate,
+  };
+  const router = createConnectRouter(options);
+  for (const { method, impl } of methodsOf(routes)) {
+    router.rpc(method, impl, { jsonOptions: strictJsonOptions(method.input) });
+  }
+  return router.handlers;
+}
+
+/**
+ * Makes Connect's JSON reader report paths. It reads with `jsonOptions.textDecoder` where that is set, and passes errors of
+ * it on with their cause, from which the errors interceptor takes the violations. The price is that JSON is parsed twice
+ * on these faces: `application/connect+json`, `application/grpc+json` and compressed JSON.
+ */
+function strictJsonOptions(input: DescMessage): ConnectRouterOptions["jsonOptions"] {
+  const textDecoder = {
+    decode(bytes: Uint8Array): string {
+      const text = decodeUtf8(bytes);
+      parseStrictJson(input, text);
+      return text;
+    },
+  };
+  const options = { ignoreUnknownFields: false, textDecoder };
+  return options;
+}

@@ -1,0 +1,207 @@
+import { create, type DescMessage, type DescMethod, type Message, type MessageShape } from "@bufbuild/protobuf";
+import {
+  type ContextValues,
+  createContextValues,
+  createHandlerContext,
+  type HandlerContext,
+  type Interceptor,
+  type MethodImplSpec,
+} from "@connectrpc/connect";
+import { LivellmError } from "../core/error.ts";
+import { type CallOrigin, callOriginKey } from "./call-origin.ts";
+import { methodsOf, type ServiceRoute } from "./service-route.ts";
+
+/** What a face knows of a call when it begins. */
+export interface CallStart {
+  readonly origin: CallOrigin;
+  readonly httpMethod: string;
+  readonly url: string;
+  readonly headers: Headers;
+  /** Aborted, with the reason, when the caller goes away. */
+  readonly signal: AbortSignal;
+  /** The caller's deadline, from now. */
+  readonly timeoutMs?: number;
+}
+
+/** A call in progress. */
+export interface Call {
+  readonly context: HandlerContext;
+  /**
+   * Runs the call: messages in, messages out, for unary and streaming methods alike. Nothing runs before the first answer
+   * is asked for. Errors are thrown as the interceptors leave them.
+   */
+  answers(requests: AsyncIterable<Message>): AsyncGenerator<Message>;
+  /** Frees the deadline's timer and aborts what still listens. To be called at the end, however it came. */
+  end(): void;
+}
+
+/** A method that can be called. */
+export interface CallableMethod {
+  readonly desc: DescMethod;
+  start(start: CallStart): Call;
+}
+
+/** Finds methods by the path of their RPC, such as `/livellm.v1.AgentService/Run`. */
+export interface Dispatcher {
+  find(path: string): CallableMethod | undefined;
+}
+
+/** Next in an interceptor chain; Connect does not export the type. */
+type Invoke = Parameters<Interceptor>[0];
+type InterceptedRequest = Parameters<Invoke>[0];
+type InterceptedResponse = Awaited<ReturnType<Invoke>>;
+
+/** Aborting without a reason builds a DOMException each time: 9 % of a unary call (speed.md, section 5). */
+const over = new Error("the call is over");
+
+/**
+ * Calls the services for the faces that are our own (plain JSON, SSE, NDJSON, WebSocket), through the same interceptors as
+ * Connect's adapter does for gRPC, gRPC-Web and Connect.
+ */
+export function createDispatcher(routes: readonly ServiceRoute[], interceptors: readonly Interceptor[]): Dispatcher {
+  const methods = new Map(
+    methodsOf(routes).map((spec) => [pathOfMethod(spec.method), createCallableMethod(spec, interceptors)]),
+  );
+  return { find: (path) => methods.get(path) };
+}
+
+function pathOfMethod(method: DescMethod): string {
+  return `/${method.parent.typeName}/${method.name}`;
+}
+
+function createCallableMethod(spec: MethodImplSpec, interceptors: readonly Interceptor[]): CallableMethod {
+  return {
+    desc: spec.method,
+    start(start) {
+      const context = createHandlerContext({
+        service: spec.method.parent,
+        method: spec.method,
+        protocolName: start.origin.face,
+        requestMethod: start.httpMethod,
+        url: start.url,
+        timeoutMs: start.timeoutMs,
+        requestSignal: start.signal,
+        requestHeader: start.headers,
+        contextValues: valuesOf(start.origin),
+      });
+      return {
+        context,
+        answers: (requests) => answers(spec, context, interceptors, requests),
+        end: () => context.abort(over),
+      };
+    },
+  };
+}
+
+function valuesOf(origin: CallOrigin): ContextValues {
+  return createContextValues().set(callOriginKey, origin);
+}
+
+async function* answers(
+  spec: MethodImplSpec,
+  context: HandlerContext,
+  interceptors: readonly Interceptor[],
+  requests: AsyncIterable<Message>,
+): AsyncGenerator<Message> {
+  const chain = interceptors.reduceRight<Invoke>((next, interceptor) => interceptor(next), invocation(spec, context));
+  const response = await chain(await intercepted(spec, context, requests));
+  copyMetadata(response.header, context.responseHeader);
+  if (response.stream) yield* response.message;
+  else yield response.message;
+  copyMetadata(response.trailer, context.responseTrailer);
+}
+
+/** The request as interceptors see it; that of a unary call has its message, so it is read first. */
+async function intercepted(
+  spec: MethodImplSpec,
+  context: HandlerContext,
+  requests: AsyncIterable<Message>,
+): Promise<InterceptedRequest> {
+  const common = {
+    service: spec.method.parent,
+    requestMethod: context.requestMethod,
+    url: context.url,
+    signal: context.signal,
+    header: context.requestHeader,
+    contextValues: context.values,
+  };
+  return spec.kind === "unary"
+    ? { ...common, stream: false, method: spec.method, message: await onlyMessage(requests, spec.method) }
+    : { ...common, stream: true, method: spec.method, message: requests };
+}
+
+/** The innermost step: the implementation itself. */
+function invocation(spec: MethodImplSpec, context: HandlerContext): Invoke {
+  const respond = <M extends DescMethod, T>(method: M, message: T) => ({
+    service: method.parent,
+    method,
+    message,
+    header: context.responseHeader,
+    trailer: context.responseTrailer,
+  });
+  return async (request): Promise<InterceptedResponse> => {
+    const handler = contextFor(context, request);
+    switch (spec.kind) {
+      case "unary": {
+        const input = request.stream ? await onlyMessage(request.message, spec.method) : request.message;
+        const output = create(spec.method.output, await spec.impl(input, handler));
+        return { ...respond(spec.method, output), stream: false };
+      }
+      case "server_streaming": {
+        const output = spec.impl(await onlyMessage(messagesOf(request), spec.method), handler);
+        return { ...respond(spec.method, complete(spec.method.output, output)), stream: true };
+      }
+      case "client_streaming": {
+        const output = create(spec.method.output, await spec.impl(messagesOf(request), handler));
+        return { ...respond(spec.method, one(output)), stream: true };
+      }
+      case "bidi_streaming": {
+        const output = spec.impl(messagesOf(request), handler);
+        return { ...respond(spec.method, complete(spec.method.output, output)), stream: true };
+      }
+    }
+  };
+}
+
+/** What interceptors changed in the request, a handler sees in its context. */
+function contextFor(context: HandlerContext, request: InterceptedRequest): HandlerContext {
+  return { ...context, requestHeader: request.header, signal: request.signal, values: request.contextValues };
+}
+
+function messagesOf(request: InterceptedRequest): AsyncIterable<Message> {
+  return request.stream ? request.message : one(request.message);
+}
+
+async function* one<T>(value: T): AsyncGenerator<T> {
+  yield value;
+}
+
+/** Services yield plain objects; a face writes messages. */
+async function* complete<O extends DescMessage>(
+  output: O,
+  messages: AsyncIterable<Parameters<typeof create<O>>[1]>,
+): AsyncGenerator<MessageShape<O>> {
+  for await (const message of messages) yield create(output, message);
+}
+
+async function onlyMessage(requests: AsyncIterable<Message>, method: DescMethod): Promise<Message> {
+  const received: Message[] = [];
+  for await (const request of requests) {
+    received.push(request);
+    if (received.length > 1) break;
+  }
+  const [first] = received;
+  if (first !== undefined && received.length === 1) return first;
+  const count = received.length === 0 ? "none" : "more";
+  throw new LivellmError(
+    "unimplemented",
+    "unsupported",
+    `${method.name} takes one request message; there was ${count}`,
+  );
+}
+
+function copyMetadata(from: Headers, to: Headers): void {
+  if (from === to) return;
+  for (const name of [...to.keys()]) to.delete(name);
+  for (const [name, value] of from) to.append(name, value);
+}

@@ -1,0 +1,48 @@
+import type { ServiceImpl } from "@connectrpc/connect";
+import { Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/grpc/health/v1/health_pb.ts";
+import { LivellmError } from "../core/error.ts";
+import type { ServiceRoute } from "./service-route.ts";
+
+/** The gRPC health service, and the switch that is thrown before a shutdown. */
+export interface HealthService {
+  readonly route: ServiceRoute;
+  /** Everything turns NOT_SERVING, for good; watchers are told, and their calls end, so as not to hold up the shutdown. */
+  drain(): void;
+}
+
+/** grpc.health.v1 for the named services and, as the empty name, the whole server. They serve until the server drains. */
+export function createHealth(serviceNames: readonly string[]): HealthService {
+  const known = new Set(["", ...serviceNames]);
+  const drained = Promise.withResolvers<void>();
+  let serving = true;
+  const statusOf = () => (serving ? Status.SERVING : Status.NOT_SERVING);
+
+  const implementation: ServiceImpl<typeof Health> = {
+    check({ service }) {
+      if (known.has(service)) return { status: statusOf() };
+      throw new LivellmError("not_found", "not_found", `there is no service ${JSON.stringify(service)} here`);
+    },
+    list: () => ({ statuses: Object.fromEntries([...known].map((name) => [name, { status: statusOf() }])) }),
+    async *watch({ service }, { signal }) {
+      if (!known.has(service)) yield { status: Status.SERVICE_UNKNOWN };
+      else yield { status: statusOf() };
+      if (!serving) return;
+      await Promise.race([drained.promise, aborted(signal)]);
+      if (!serving && known.has(service)) yield { status: Status.NOT_SERVING };
+    },
+  };
+  return {
+    route: { service: Health, implementation },
+    drain() {
+      serving = false;
+      drained.resolve();
+    },
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

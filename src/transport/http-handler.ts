@@ -1,0 +1,143 @@
+import type { Interceptor } from "@connectrpc/connect";
+import type { Logger } from "pino";
+import { LivellmError } from "../core/error.ts";
+import type { CallOrigin } from "./call-origin.ts";
+import { chooseFace } from "./choose-face.ts";
+import { createConnectHandler } from "./connect.ts";
+import { createCors } from "./cors.ts";
+import { type CallableMethod, createDispatcher, type Dispatcher } from "./dispatch.ts";
+import { createGate } from "./gate.ts";
+import {
+  headerOf,
+  type NodeHandler,
+  type NodeRequest,
+  type NodeResponse,
+  pathOf,
+  remoteAddressOf,
+} from "./node-http.ts";
+import { servePlain } from "./plain.ts";
+import { type ExplainError, sendError, sendJson } from "./refusal.ts";
+import { assignRequestId } from "./request-id.ts";
+import type { ServiceRoute } from "./service-route.ts";
+
+export interface HttpHandlerOptions {
+  readonly routes: readonly ServiceRoute[];
+  /** The first is outermost. */
+  readonly interceptors: readonly Interceptor[];
+  readonly explainError: ExplainError;
+  /** Origins whose pages may call: exact, or `*`. */
+  readonly allowedOrigins: readonly string[];
+  readonly limits: {
+    /** The largest request message, after decompression. */
+    readonly maxMessageBytes: number;
+  };
+  readonly logger: Logger;
+}
+
+export interface HttpHandler {
+  readonly handle: NodeHandler;
+  /** Calls methods for other faces, through the same interceptors. */
+  readonly dispatcher: Dispatcher;
+  /** From now on new calls get `unavailable`, those of the health service excepted. */
+  drain(): void;
+}
+
+/** One request, and what is known of it before anything is read. */
+interface Incoming {
+  readonly request: NodeRequest;
+  readonly response: NodeResponse;
+  readonly requestId: string;
+}
+
+/** Everything that is served over HTTP: CORS, `/ping`, plain JSON with SSE and NDJSON, gRPC, gRPC-Web and Connect. */
+export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
+  const dispatcher = createDispatcher(options.routes, options.interceptors);
+  const gate = createGate();
+  const cors = createCors(options.allowedOrigins);
+  const serveMethod = createMethodServer(options, gate.assertOpen);
+
+  const serve = (incoming: Incoming): void => {
+    const { request, response } = incoming;
+    const outcome = cors(request, response);
+    if (outcome === "answered") return;
+    if (outcome === "refused") throw originRefused(headerOf(request, "origin"));
+    const path = pathOf(request);
+    const method = dispatcher.find(path);
+    if (method) serveMethod(incoming, method);
+    else if (path === "/ping") sendJson(response, 200, '{"status":"ok"}');
+    else sendError(response, options.explainError(nothingAt(path), incoming.requestId), 404);
+  };
+
+  const handle = (request: NodeRequest, response: NodeResponse): void => {
+    const requestId = assignRequestId(request);
+    // A client that goes away is no fault of this server, and must not become an uncaught error.
+    request.on("error", ignore);
+    response.on("error", ignore);
+    response.setHeader("x-request-id", requestId);
+    if (gate.closed() && request.httpVersionMajor === 1) response.setHeader("connection", "close");
+    try {
+      serve({ request, response, requestId });
+    } catch (error) {
+      sendError(response, options.explainError(error, requestId));
+    }
+  };
+
+  return { handle, dispatcher, drain: gate.close };
+}
+
+/** Serves a request on the path of an RPC by the face that fits it. */
+function createMethodServer(options: HttpHandlerOptions, assertOpen: (service: string) => void) {
+  const { explainError, logger } = options;
+  const { maxMessageBytes } = options.limits;
+  const serveConnect = createConnectHandler({
+    ...options,
+    maxMessageBytes,
+    gate: ({ service, requestHeader }) => {
+      try {
+        assertOpen(service.typeName);
+      } catch (error) {
+        throw explainError(error, requestHeader.get("x-request-id") ?? "");
+      }
+    },
+  });
+  return ({ request, response, requestId }: Incoming, method: CallableMethod): void => {
+    const choice = chooseFace(request, method.desc);
+    const origin = { requestId, remoteAddress: remoteAddressOf(request) };
+    switch (choice.kind) {
+      case "refused":
+        for (const [name, value] of Object.entries(choice.headers)) response.setHeader(name, value);
+        sendError(response, explainError(choice.error, requestId), choice.httpStatus);
+        return;
+      case "connect":
+        serveConnect(request, response, { ...origin, face: choice.face });
+        return;
+      case "plain":
+        assertOpen(method.desc.parent.typeName);
+        servePlain(
+          { method, request, response, origin: { ...origin, face: "json" } satisfies CallOrigin },
+          { maxMessageBytes, explainError },
+        ).catch((error: unknown) => {
+          logger.error({ err: error, requestId }, "response not sent");
+          response.destroy();
+        });
+    }
+  };
+}
+
+function ignore(): void {}
+
+function originRefused(origin = ""): LivellmError {
+  return new LivellmError(
+    "permission_denied",
+    "permission_denied",
+    `pages of ${JSON.stringify(origin)} may not call this server: its origin is not in the allow-list`,
+  );
+}
+
+/** HTTP status 404 whatever the code; the code is gRPC's for paths that look like an RPC. */
+function nothingAt(path: string): LivellmError {
+  const message = `there is nothing at ${JSON.stringify(path.slice(0, 200))}; RPCs are at paths such as /livellm.v1.AgentService/Run`;
+  return /^\/[\w.]+\/\w+$/.test(path)
+    ? new LivellmError("unimplemented", "not_found", message)
+    : new LivellmError("not_found", "not_found", message);
+}

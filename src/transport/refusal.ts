@@ -1,0 +1,33 @@
+import type { Code, ConnectError } from "@connectrpc/connect";
+import { codeToHttpStatus, errorToJson } from "@connectrpc/connect/protocol-connect";
+import type { NodeResponse } from "./node-http.ts";
+
+/**
+ * Turns anything thrown into the status that the caller gets. `app.ts` hands in the one of the interceptors, so that an
+ * error reads the same whether it is thrown before a call is dispatched or in it.
+ */
+export type ExplainError = (error: unknown, requestId: string, signal?: AbortSignal) => ConnectError;
+
+/** Connect's error object, which is also the body of a failed unary call and the status that ends a stream. */
+export function errorObject(error: ConnectError): ReturnType<typeof errorToJson> {
+  return errorToJson(error, undefined);
+}
+
+/** Answers with an error as JSON. The HTTP status is Connect's for the code unless another fits better. */
+export function sendError(response: NodeResponse, error: ConnectError, httpStatus = statusOf(error.code)): void {
+  for (const [name, value] of error.metadata) response.setHeader(name, value);
+  sendJson(response, httpStatus, JSON.stringify(errorObject(error)));
+}
+
+/** Answers with a JSON text and ends the response. */
+export function sendJson(response: NodeResponse, httpStatus: number, json: string): void {
+  const body = Buffer.from(json);
+  response.setHeader("content-type", "application/json");
+  response.setHeader("content-length", body.length);
+  response.writeHead(httpStatus);
+  response.end(body);
+}
+
+function statusOf(code: Code): number {
+  return codeToHttpStatus(code);
+}

@@ -1,0 +1,46 @@
+import { LivellmError } from "../core/error.ts";
+import { headerOf, type NodeRequest } from "./node-http.ts";
+
+/** The body is larger than the server takes; its HTTP status is 413. */
+export class BodyTooLarge extends LivellmError {
+  constructor(maxBytes: number) {
+    super(
+      "resource_exhausted",
+      "invalid_request",
+      `the request is larger than the ${maxBytes} bytes this server takes`,
+      {
+        metadata: { maxBytes: String(maxBytes) },
+      },
+    );
+  }
+}
+
+/**
+ * The whole body of a request. Throws {@link BodyTooLarge} as soon as it is known to be; what is still on its way is
+ * then read and dropped, so that the client gets to see the answer.
+ */
+export async function readBody(request: NodeRequest, maxBytes: number): Promise<Buffer> {
+  if (Number(headerOf(request, "content-length")) > maxBytes) return refuse(request, maxBytes);
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const take = (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= maxBytes) {
+        chunks.push(chunk);
+        return;
+      }
+      request.off("data", take);
+      refuse(request, maxBytes).catch(reject);
+    };
+    request.on("data", take);
+    request.once("end", () => resolve(Buffer.concat(chunks)));
+    request.once("error", reject);
+    request.once("close", () => reject(new Error("the request ended early")));
+  });
+}
+
+async function refuse(request: NodeRequest, maxBytes: number): Promise<never> {
+  request.resume();
+  throw new BodyTooLarge(maxBytes);
+}

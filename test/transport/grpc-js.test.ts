@@ -1,0 +1,102 @@
+import grpc from "@grpc/grpc-js";
+import protoLoader from "@grpc/proto-loader";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { LivellmError } from "../../src/core/error.ts";
+import { requestOf, startTestServer, type TestServer, until } from "./test-server.ts";
+
+/** As grpc-js makes it from the proto files: methods by name, calls as streams. */
+interface DynamicClient extends grpc.Client {
+  run(
+    request: object,
+    callback: (error: grpc.ServiceError | null, answer: { text: string }) => void,
+  ): grpc.ClientUnaryCall;
+  runStream(request: object): grpc.ClientReadableStream<{ event: string; textDelta?: { text: string } }>;
+}
+
+let server: TestServer;
+let client: DynamicClient;
+let signal: AbortSignal | undefined;
+
+beforeAll(async () => {
+  server = await startTestServer({
+    agent: {
+      async *runStream({ messages }, context) {
+        signal = context.signal;
+        const text = messages[0]?.text ?? "";
+        for (const word of text.split(" ")) yield { event: { case: "textDelta", value: { text: word } } };
+        if (text === "many violations") {
+          const violations = Array.from({ length: 500 }, (_, i) => ({
+            field: `config.generation.stopSequences[${i}]`,
+            description: `ist zu kurz, und das ist ein langer Satz über Wörter mit Umlauten: ${"ü".repeat(50)}`,
+            reason: "REQUIRED" as const,
+          }));
+          throw new LivellmError("invalid_argument", "invalid_request", "ü".repeat(5_000), { violations });
+        }
+        if (text === "wait") {
+          await new Promise((_, reject) => context.signal.addEventListener("abort", () => reject(new Error("x"))));
+        }
+      },
+    },
+  });
+  const definition = protoLoader.loadSync("livellm/v1/agent_service.proto", { includeDirs: ["proto"], oneofs: true });
+  const loaded = grpc.loadPackageDefinition(definition) as unknown as {
+    livellm: { v1: { AgentService: new (address: string, credentials: grpc.ChannelCredentials) => DynamicClient } };
+  };
+  client = new loaded.livellm.v1.AgentService(`127.0.0.1:${server.port}`, grpc.credentials.createInsecure());
+});
+afterAll(async () => {
+  client.close();
+  await server.close(0);
+});
+
+test("unary", async () => {
+  const text = await new Promise((resolve, reject) => {
+    client.run(requestOf("hi"), (error, answer) => (error ? reject(error) : resolve(answer.text)));
+  });
+  expect(text).toBe("echo: hi");
+});
+
+test("server stream", async () => {
+  const words: (string | undefined)[] = [];
+  for await (const { textDelta } of client.runStream(requestOf("a b"))) words.push(textDelta?.text);
+  expect(words).toEqual(["a", "b"]);
+});
+
+test("violations, and trailers that stay under 8 KiB whatever is in them", async () => {
+  const error = await new Promise<grpc.ServiceError>((resolve) => {
+    client.run({ messages: [] }, (reason) => resolve(reason as grpc.ServiceError));
+  });
+  expect([error.code, error.details]).toEqual([grpc.status.INVALID_ARGUMENT, "route: is required (and 1 more)"]);
+
+  const call = client.runStream(requestOf("many violations"));
+  call.on("data", () => undefined);
+  const large = await new Promise<grpc.ServiceError>((resolve) =>
+    call.on("error", (reason) => resolve(reason as grpc.ServiceError)),
+  );
+  expect(large.code).toBe(grpc.status.INVALID_ARGUMENT);
+  const [status] = large.metadata.get("grpc-status-details-bin");
+  const bytes = encodeURIComponent(large.details).length + Buffer.from(status as Buffer).toString("base64").length;
+  expect(bytes).toBeLessThan(8_192);
+  expect(bytes, "and yet says much").toBeGreaterThan(5_000);
+});
+
+test("cancel is seen within 100 ms", async () => {
+  const call = client.runStream(requestOf("wait"));
+  call.on("error", () => undefined);
+  await new Promise((resolve) => call.once("data", resolve));
+  call.cancel();
+  await until(() => signal?.aborted === true, 100);
+});
+
+test("a deadline longer than a timer runs is none", async () => {
+  const text = await new Promise((resolve, reject) => {
+    const options = { deadline: Date.now() + 60 * 24 * 3_600_000 };
+    const run = client.run as (
+      request: object,
+      options: object,
+      callback: (e: unknown, a: { text: string }) => void,
+    ) => void;
+    run.call(client, requestOf("hi"), options, (error, answer) => (error ? reject(error) : resolve(answer.text)));
+  });
+  expect(text).toBe("echo: hi");
+});

@@ -1,0 +1,228 @@
+import http2 from "node:http2";
+import net from "node:net";
+import { createClient } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
+import { afterEach, describe, expect, test } from "vitest";
+import { WebSocket, WebSocketServer } from "ws";
+import { AgentService } from "../../gen/livellm/v1/agent_service_pb.ts";
+import {
+  post,
+  requestOf,
+  runPath,
+  runStreamPath,
+  startTestServer,
+  type TestServer,
+  type TestServerOptions,
+  until,
+} from "./test-server.ts";
+
+const servers: TestServer[] = [];
+
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.close(0)));
+});
+
+async function start(options?: TestServerOptions): Promise<TestServer> {
+  const server = await startTestServer(options);
+  servers.push(server);
+  return server;
+}
+
+/** A connection on which bytes are written by hand. */
+async function connect(
+  server: TestServer,
+): Promise<{ socket: net.Socket; received: () => Buffer; closed: Promise<void> }> {
+  const socket = net.connect(server.port, "127.0.0.1");
+  const chunks: Buffer[] = [];
+  socket.setNoDelay(true).on("data", (chunk) => chunks.push(chunk));
+  socket.on("error", () => undefined);
+  await new Promise((resolve) => socket.once("connect", resolve));
+  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+  return { socket, received: () => Buffer.concat(chunks), closed };
+}
+
+/** An agent whose streams go on until they are let go. */
+function gatedAgent() {
+  const gate = Promise.withResolvers<void>();
+  const calls: AbortSignal[] = [];
+  return {
+    open: gate.resolve,
+    calls,
+    agent: {
+      async *runStream(_: unknown, { signal }: { signal: AbortSignal }) {
+        calls.push(signal);
+        yield { event: { case: "textDelta" as const, value: { text: "first" } } };
+        await Promise.race([gate.promise, new Promise((resolve) => signal.addEventListener("abort", resolve))]);
+        yield { event: { case: "textDelta" as const, value: { text: "last" } } };
+      },
+    },
+  };
+}
+
+describe("one port", () => {
+  const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  const emptySettings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+
+  test("speaks HTTP/2 to a preface that comes byte by byte", async () => {
+    const { socket, received } = await connect(await start());
+    for (const byte of [...preface, ...emptySettings]) {
+      socket.write(Buffer.from([byte]));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await until(() => received().length >= 9);
+    expect(received()[3], "the type of the first frame: SETTINGS").toBe(4);
+    socket.destroy();
+  });
+
+  test("speaks HTTP/1.1 to a request that comes byte by byte", async () => {
+    const { socket, received } = await connect(await start());
+    for (const byte of Buffer.from("GET /ping HTTP/1.1\r\nhost: x\r\n\r\n")) {
+      socket.write(Buffer.from([byte]));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await until(() => received().includes('{"status":"ok"}'));
+    socket.destroy();
+  });
+
+  test.each(["PRI nonsense\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\nX", "\u0000\u0001\u0002\r\n\r\n"])(
+    "answers garbage with 400: %j",
+    async (garbage) => {
+      const { socket, received, closed } = await connect(await start());
+      socket.write(garbage);
+      await closed;
+      expect(received().toString()).toMatch(/^HTTP\/1.1 400/);
+    },
+  );
+
+  test("survives garbage after a good preface", async () => {
+    const server = await start();
+    const { socket, closed } = await connect(server);
+    socket.write(Buffer.concat([preface, Buffer.alloc(200, 0xff)]));
+    await closed;
+    expect((await fetch(`${server.url}/ping`)).status).toBe(200);
+  });
+
+  test("drops a connection that says nothing, and one that stops within the preface", async () => {
+    const server = await start({ listen: { firstByteTimeoutMs: 50 } });
+    const silent = await connect(server);
+    const halted = await connect(server);
+    halted.socket.write("PRI * HT");
+    await Promise.all([silent.closed, halted.closed]);
+    expect(silent.received().length + halted.received().length).toBe(0);
+  });
+
+  test("survives clients that reset at once, mid-preface and mid-request", async () => {
+    const server = await start();
+    for (const bytes of ["", "PRI *", "POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nabc", preface]) {
+      const { socket, closed } = await connect(server);
+      socket.write(bytes);
+      socket.resetAndDestroy();
+      await closed;
+    }
+    expect((await fetch(`${server.url}/ping`)).status).toBe(200);
+  });
+
+  test("refuses headers without measure", async () => {
+    const server = await start();
+    const response = await fetch(`${server.url}/ping`, { headers: { "x-long": "x".repeat(40_000) } });
+    expect(response.status).toBe(431);
+  });
+
+  test("answers an offer of h2c in HTTP/1.1", async () => {
+    const { socket, received } = await connect(
+      await start({ listen: { onUpgrade: (_request, upgraded) => upgraded.end("upgraded") } }),
+    );
+    socket.write(
+      "GET /ping HTTP/1.1\r\nhost: x\r\nconnection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n\r\n",
+    );
+    await until(() => received().includes('{"status":"ok"}'));
+    socket.destroy();
+  });
+
+  test("hands WebSockets to whoever takes them", async () => {
+    const sockets = new WebSocketServer({ noServer: true });
+    const server = await start({
+      listen: {
+        onUpgrade: (request, socket, head) =>
+          sockets.handleUpgrade(request, socket, head, (client) =>
+            client.on("message", (data) => client.send(`got ${data}`)),
+          ),
+      },
+    });
+    const client = new WebSocket(server.url.replace("http", "ws"));
+    const answer = await new Promise((resolve) => {
+      client.on("open", () => client.send("it"));
+      client.on("message", (data) => resolve(String(data)));
+    });
+    expect(answer).toBe("got it");
+    client.terminate();
+  });
+
+  test("says when the port is taken", async () => {
+    const { port } = await start();
+    await expect(start({ listen: { port } })).rejects.toThrow("EADDRINUSE");
+  });
+});
+
+describe("a shutdown", () => {
+  test.each(["HTTP/1.1", "HTTP/2"])("lets a stream over %s finish, and takes nothing new", async (version) => {
+    const gated = gatedAgent();
+    const server = await start({ agent: gated.agent });
+    const transport =
+      version === "HTTP/2"
+        ? createGrpcTransport({ baseUrl: server.url })
+        : createConnectTransport({ baseUrl: server.url, httpVersion: "1.1" });
+    const stream = createClient(AgentService, transport).runStream(requestOf("x"))[Symbol.asyncIterator]();
+    await stream.next();
+    server.drain();
+    const closed = server.close(10_000);
+    await expect(fetch(`${server.url}/ping`)).rejects.toThrow();
+    gated.open();
+    expect((await stream.next()).value.event.value).toMatchObject({ text: "last" });
+    expect((await stream.next()).done).toBe(true);
+    const startMs = performance.now();
+    await closed;
+    expect(performance.now() - startMs, "closes as soon as the last call is over").toBeLessThan(2_000);
+  });
+
+  test("cuts what has not finished when the grace is over", async () => {
+    const gated = gatedAgent();
+    const server = await start({ agent: gated.agent });
+    const response = await post(server.url + runStreamPath, requestOf("x"));
+    await server.close(50);
+    await until(() => gated.calls[0]?.aborted === true, 100);
+    await expect(response.text()).rejects.toThrow();
+  });
+
+  test("does not wait for connections that are idle or have said nothing", async () => {
+    const server = await start();
+    await connect(server);
+    await (await fetch(`${server.url}/ping`)).text();
+    const session = http2.connect(server.url);
+    await new Promise((resolve) => session.once("remoteSettings", resolve));
+    const goaway = new Promise((resolve) => session.once("goaway", resolve));
+    const startMs = performance.now();
+    await server.close(10_000);
+    expect(performance.now() - startMs).toBeLessThan(2_000);
+    await goaway;
+  });
+
+  test("refuses new calls on open connections while it drains, on every face, health excepted", async () => {
+    const server = await start();
+    const grpc = createClient(AgentService, createGrpcTransport({ baseUrl: server.url }));
+    await grpc.run(requestOf("x"));
+    server.drain();
+    for (const path of [runPath, runStreamPath]) {
+      const response = await post(server.url + path, requestOf("x"));
+      expect(response.status).toBe(503);
+      expect(response.headers.get("connection")).toBe("close");
+      expect(await response.json()).toMatchObject({
+        code: "unavailable",
+        details: [{ type: "livellm.v1.ErrorDetail" }],
+      });
+    }
+    await expect(grpc.run(requestOf("x"))).rejects.toThrow(/unavailable.*shutting down/);
+    const health = await post(`${server.url}/grpc.health.v1.Health/Check`, {});
+    expect(await health.json()).toEqual({ status: "NOT_SERVING" });
+  });
+});
