@@ -3,12 +3,17 @@ import type { JsonObject } from "./json.ts";
 import type { Models } from "./models.ts";
 import type { Strategy, Target } from "./route.ts";
 import type { Secret } from "./secret.ts";
+import type { Speech } from "./speech.ts";
+import type { LiveTranscription, Transcription } from "./transcription.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** What a built provider can do; a key that is absent means "not supported". */
 export interface Capabilities {
   readonly chat?: Chat;
   readonly models?: Models;
+  readonly speech?: Speech;
+  readonly transcription?: Transcription;
+  readonly liveTranscription?: LiveTranscription;
 }
 
 export type Capability = keyof Capabilities;

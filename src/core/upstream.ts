@@ -32,6 +32,26 @@ export interface UpstreamHead {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
+/** A WebSocket to a vendor to be opened; `url` is `ws:` or `wss:`. */
+export interface UpstreamSocketRequest {
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly protocols?: readonly string[];
+  /** Reads the body of a refused handshake. */
+  readonly explain: ExplainError;
+}
+
+/** An open WebSocket. Text messages are strings, binary ones bytes. */
+export interface UpstreamSocket {
+  /** Ends when the vendor closes, whatever the code: only the adapter knows whether it was done (see `closed`). */
+  readonly messages: AsyncIterable<string | Uint8Array>;
+  /** How it was closed; 1006 when it was cut. */
+  readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
+  /** Resolves when there is room for more. */
+  send(data: string | Uint8Array): Promise<void>;
+  close(code?: number): void;
+}
+
 /** A vendor's connection pool. Every method throws `LivellmError`, and closes the socket as soon as `signal` aborts. */
 export interface Upstream {
   /** The whole body as JSON. */
@@ -51,5 +71,7 @@ export interface Upstream {
     request: UpstreamRequest,
     signal: AbortSignal,
   ): Promise<UpstreamHead & { readonly bytes: AsyncIterable<Uint8Array> }>;
+  /** Resolves when the vendor has accepted the handshake. */
+  socket(request: UpstreamSocketRequest, signal: AbortSignal): Promise<UpstreamSocket>;
   close(): Promise<void>;
 }

@@ -76,11 +76,16 @@ class Race<C extends Capability, T> {
     this.attempts.pop();
     this.attempts.push(winner.report("failed", failure));
     const broke = failure.reason === "timeout" ? "timeout" : "stream_broken";
-    return new LivellmError("unavailable", broke, `the answer of ${nameOf(winner.target)} broke off: ${failure.message}`, {
-      ...failure.facts,
-      cause: failure,
-      attempts: this.attempts,
-    });
+    return new LivellmError(
+      "unavailable",
+      broke,
+      `the answer of ${nameOf(winner.target)} broke off: ${failure.message}`,
+      {
+        ...failure.facts,
+        cause: failure,
+        attempts: this.attempts,
+      },
+    );
   }
 
   async stop(): Promise<void> {

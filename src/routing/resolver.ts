@@ -1,6 +1,13 @@
 import { createHash } from "node:crypto";
 import { invalidRequest, LivellmError, type Violation } from "../core/error.ts";
-import type { Capabilities, Capability, ModelSettings, ProviderConfig, ProviderConnection, ProviderKind } from "../core/provider.ts";
+import type {
+  Capabilities,
+  Capability,
+  ModelSettings,
+  ProviderConfig,
+  ProviderConnection,
+  ProviderKind,
+} from "../core/provider.ts";
 import type { InlineProvider, Route, Strategy, Target } from "../core/route.ts";
 import { fitsPattern, isModelAllowed } from "./model-pattern.ts";
 import type { Plan, PlannedTarget } from "./plan.ts";
@@ -83,7 +90,10 @@ function withFallbackModel(target: IndexedTarget, providers: ProviderDirectory):
   if (!config || target.inlineProvider) return [target];
   const model = target.model || config.defaultModel;
   const usesDefault = model === config.defaultModel && model !== "";
-  const fallback = usesDefault && config.fallbackModel !== "" && config.fallbackModel !== model ? [{ ...target, model: config.fallbackModel }] : [];
+  const fallback =
+    usesDefault && config.fallbackModel !== "" && config.fallbackModel !== model
+      ? [{ ...target, model: config.fallbackModel }]
+      : [];
   return [{ ...target, model }, ...fallback];
 }
 
@@ -208,7 +218,13 @@ function useOf<C extends Capability>(found: Found, model: string, capability: C)
   return { ready: true, capability: ability };
 }
 
-const verbs: Readonly<Record<Capability, string>> = { chat: "chat", models: "list models" };
+const verbs: Readonly<Record<Capability, string>> = {
+  chat: "chat",
+  models: "list models",
+  speech: "speak",
+  transcription: "write down recordings",
+  liveTranscription: "write down live audio",
+};
 
 function kindOf(config: ProviderConfig, options: ResolverOptions): ProviderKind {
   const kind = options.providers.kind(config.kind);

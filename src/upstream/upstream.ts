@@ -9,6 +9,7 @@ import { connectionFailed, connectionLost } from "./network-error.ts";
 import { redactor } from "./redact.ts";
 import { readServerSentEvents } from "./server-sent-events.ts";
 import { meaningOfStatus, retryAfterMs } from "./status.ts";
+import { openSocket } from "./web-socket.ts";
 
 export interface UpstreamOptions {
   /** How long a connection, its TLS handshake included, may take. */
@@ -56,6 +57,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       const { head, bytes } = await open(request, signal);
       return { ...head, bytes };
     },
+    socket: (request, signal) => openSocket(request, { connectTimeoutMs: options.connectTimeoutMs, redact }, signal),
     close: () => agent.destroy(),
   };
 }

@@ -1,0 +1,118 @@
+import { WebSocket } from "ws";
+import { LivellmError } from "../core/error.ts";
+import type { UpstreamSocket, UpstreamSocketRequest } from "../core/upstream.ts";
+import { Channel } from "../streams/channel.ts";
+import { connectionFailed } from "./network-error.ts";
+import { meaningOfStatus, retryAfterMs } from "./status.ts";
+
+/** Messages that wait for the adapter before the vendor's socket is paused. */
+const waitingMessages = 64;
+/** The largest message a vendor may send. */
+const maxMessageBytes = 32 * 1024 * 1024;
+/** What may wait in the socket before `send` waits too. */
+const highWaterBytes = 256 * 1024;
+
+export interface SocketOptions {
+  readonly connectTimeoutMs: number;
+  readonly redact: (text: string) => string;
+}
+
+/**
+ * Opens a vendor's WebSocket. Resolves when the vendor has accepted it; rejects with the vendor's status when it refuses.
+ * Aborting `signal` cuts the socket in every phase.
+ */
+export async function openSocket(
+  request: UpstreamSocketRequest,
+  options: SocketOptions,
+  signal: AbortSignal,
+): Promise<UpstreamSocket> {
+  if (signal.aborted) throw signal.reason;
+  const socket = new WebSocket(request.url, [...(request.protocols ?? [])], {
+    headers: { ...request.headers },
+    handshakeTimeout: options.connectTimeoutMs,
+    maxPayload: maxMessageBytes,
+    perMessageDeflate: false,
+    followRedirects: false,
+  });
+  const channel = new Channel<string | Uint8Array>(waitingMessages, () => socket.resume());
+  const closed = Promise.withResolvers<{ code: number; reason: string }>();
+  const cut = () => {
+    channel.fail(signal.reason);
+    socket.terminate();
+  };
+  signal.addEventListener("abort", cut, { once: true });
+  socket.on("message", (data: Buffer, isBinary) => {
+    if (!channel.push(isBinary ? data : data.toString("utf8"))) socket.pause();
+  });
+  socket.on("close", (code, reason) => {
+    signal.removeEventListener("abort", cut);
+    closed.resolve({ code, reason: options.redact(reason.toString("utf8")) });
+    channel.end();
+  });
+  try {
+    await opened(socket, request, options.redact);
+  } catch (error) {
+    socket.terminate();
+    if (signal.aborted) throw signal.reason;
+    throw error;
+  }
+  socket.on("error", (error) => channel.fail(lost(request.url, error)));
+  return {
+    messages: channel,
+    closed: closed.promise,
+    send: (data) => send(socket, data, signal),
+    close: (code = 1000) => socket.close(code),
+  };
+}
+
+function opened(socket: WebSocket, request: UpstreamSocketRequest, redact: (text: string) => string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once("open", () => {
+      socket.removeAllListeners("error");
+      resolve();
+    });
+    socket.on("error", (error) => reject(connectionFailed(request.url, error)));
+    socket.once("unexpected-response", (_, response) => {
+      const pieces: Buffer[] = [];
+      const refuse = () => reject(refusal(request, response, Buffer.concat(pieces).toString("utf8"), redact));
+      response.on("data", (piece: Buffer) => pieces.length < 16 && pieces.push(piece));
+      response.on("end", refuse);
+      response.on("error", refuse);
+    });
+  });
+}
+
+function refusal(
+  request: UpstreamSocketRequest,
+  response: { readonly statusCode?: number; readonly headers: NodeJS.Dict<string | string[]> },
+  body: string,
+  redact: (text: string) => string,
+): LivellmError {
+  const httpStatus = response.statusCode ?? 0;
+  const header = (name: string) => response.headers[name]?.toString();
+  const explained = request.explain(body, httpStatus);
+  const meaning = meaningOfStatus(httpStatus);
+  const message = redact(explained.message).slice(0, 400) || "no explanation";
+  return new LivellmError(
+    meaning.code,
+    explained.reason ?? meaning.reason,
+    `${new URL(request.url).host} refused the WebSocket with ${httpStatus}: ${message}`,
+    { httpStatus, providerCode: explained.providerCode, retryAfterMs: retryAfterMs(header, Date.now()) },
+  );
+}
+
+/** Waits while too much is on its way: a slow vendor slows the caller. */
+function send(socket: WebSocket, data: string | Uint8Array, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.reject(signal.reason);
+  if (socket.readyState !== WebSocket.OPEN) return Promise.resolve(); // the reader of `messages` learns why
+  return new Promise((resolve) => {
+    const waits = socket.bufferedAmount > highWaterBytes;
+    socket.send(data, () => waits && resolve());
+    if (!waits) resolve();
+  });
+}
+
+function lost(url: string, cause: unknown): LivellmError {
+  const { host } = new URL(url);
+  return new LivellmError("unavailable", "stream_broken", `the WebSocket of ${host} broke off`, { cause });
+}
