@@ -149,7 +149,7 @@ export type PartHead =
 /**
  * What an adapter yields, in this order: `response` once, then parts, then `finished` once, last. `key` is the adapter's own
  * name for a part, unique within the call; several parts may be open at once. Errors are thrown, never yielded. A vendor's
- * stream that ends without its terminal event is `brokenStream()`, never `finished`.
+ * stream that ends without its terminal event throws `stream_broken`, and never gives `finished`.
  */
 export type ChatEvent =
   /** The vendor has begun to answer; not yet a commit. `model` as the vendor reports it. */
@@ -162,7 +162,7 @@ export type ChatEvent =
   | { readonly type: "part-started"; readonly key: string; readonly part: PartHead }
   /** More of a part: text, reasoning, or a tool call's arguments. What is new, never what there is so far. */
   | { readonly type: "delta"; readonly key: string; readonly text: string }
-  /** A part is complete. `argumentsJson` replaces what the deltas gave, where the vendor repeats the whole. */
+  /** A part is complete. */
   | {
       readonly type: "part-finished";
       readonly key: string;

@@ -89,13 +89,28 @@ async function* readBody(
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     throw connectionLost(request.url, error);
+  } finally {
+    letGo(answer.body);
   }
+}
+
+/** What may come after the terminal event, and how long it may take. */
+const afterglow = { limit: 64 * 1024, milliseconds: 1_000 };
+
+/**
+ * An adapter stops reading at the terminal event. The little that follows is read away, so that the connection can be used
+ * again; a body that goes on is cut.
+ */
+function letGo(body: Dispatcher.ResponseData["body"]): void {
+  if (body.destroyed || body.readableEnded) return;
+  const enough = AbortSignal.timeout(afterglow.milliseconds);
+  body.dump({ limit: afterglow.limit, signal: enough }).catch(() => body.destroy());
 }
 
 /** We ask for no compression; some proxies compress all the same. */
 function decompress(answer: Dispatcher.ResponseData): AsyncIterable<Uint8Array> {
   const decoder = decoderFor(answer.headers["content-encoding"]);
-  return decoder ? pipeThrough(answer.body, decoder) : answer.body;
+  return decoder ? pipeThrough(answer.body, decoder) : answer.body.iterator({ destroyOnReturn: false });
 }
 
 function decoderFor(encoding: string | string[] | undefined) {
@@ -110,7 +125,7 @@ async function* pipeThrough(body: Readable, decoder: ReturnType<typeof createGun
   try {
     yield* decoder as AsyncIterable<Uint8Array>;
   } finally {
-    body.destroy();
+    body.unpipe(decoder);
   }
 }
 

@@ -197,3 +197,18 @@ describe("server-sent events", () => {
     expect(await failureOf(drain(readServerSentEvents(endless())))).toMatchObject({ reason: "bad_provider_response" });
   });
 });
+
+test("a stream that is read to its terminal event leaves its connection for the next", async () => {
+  const sockets = new Set<unknown>();
+  const url = await vendor((req, res) => {
+    sockets.add(req.socket);
+    res.write("data: 1\n\n");
+    setImmediate(() => res.end("data: [DONE]\n\n"));
+  });
+  for (let i = 0; i < 10; i++) {
+    const { events } = await upstream.events(request(url), never);
+    for await (const _ of events) break; // an adapter stops at the terminal event
+    await new Promise((resolve) => setTimeout(resolve, 5)); // the vendor ends its body meanwhile
+  }
+  expect(sockets.size).toBeLessThan(10);
+});

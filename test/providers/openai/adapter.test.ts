@@ -1,0 +1,103 @@
+import { describe, expect, test } from "vitest";
+import { openai } from "../../../src/providers/openai/index.ts";
+import { startVendor } from "../../support/vendor-server.ts";
+import { buildProvider, runStream, runWhole, startAimock } from "../openai-compatible/provider.ts";
+import { assemble, callsOf, fixture, textOf } from "../openai-compatible/reading.ts";
+import { chatRequest, result, user } from "../openai-compatible/request.ts";
+
+const body = (name: string) => fixture(`openai/${name}.sse`);
+const say = (text: string) => chatRequest({ model: "gpt-5.6", messages: [user({ type: "text", text })] });
+
+describe("over HTTP", () => {
+  test("the Responses API, with our request id", async () => {
+    await using vendor = await startVendor({ headers: { "x-request-id": "req_v" }, body: [body("text")] });
+    await using provider = buildProvider(openai, { baseUrl: `${vendor.url}/v1`, apiKey: "sk-1" });
+    const { events } = await runStream(provider.chat, say("Hi"));
+    expect(events[0]).toEqual({ type: "response", model: "gpt-5.6-2026-09-01", requestId: "req_v" });
+    expect(textOf(assemble(events))).toBe("Grüezi, 👋🏽 world");
+    expect(vendor.calls[0]).toMatchObject({
+      path: "/v1/responses",
+      headers: { authorization: "Bearer sk-1", "x-client-request-id": "req-1" },
+    });
+    expect(JSON.parse(vendor.calls[0]?.body ?? "")).toMatchObject({ stream: true, store: false });
+  });
+
+  test("chat completions when the settings say so", async () => {
+    await using vendor = await startVendor({ body: [fixture("openai-compatible/text.sse")] });
+    const settings = { api: "chat" };
+    await using provider = buildProvider(openai, { baseUrl: `${vendor.url}/v1`, apiKey: "sk-1", settings });
+    await runWhole(provider.chat, { ...say("Hi"), instructions: "Be Bo." });
+    expect(vendor.calls[0]?.path).toBe("/v1/chat/completions");
+    expect(JSON.parse(vendor.calls[0]?.body ?? "").messages[0].role).toBe("developer");
+  });
+
+  test("a request id that is not ASCII stays here", async () => {
+    await using vendor = await startVendor({ body: [body("text")] });
+    await using provider = buildProvider(openai, { baseUrl: vendor.url, apiKey: "sk-1" });
+    await runWhole(provider.chat, { ...say("Hi"), requestId: "grüezi" });
+    expect(vendor.calls[0]?.headers).not.toHaveProperty("x-client-request-id");
+  });
+
+  test("an answer is the history of the next step, reasoning and all", async () => {
+    await using vendor = await startVendor({ body: [body("reasoning-and-tool")] });
+    await using provider = buildProvider(openai, { baseUrl: vendor.url, apiKey: "sk-1" });
+    const first = await runWhole(provider.chat, say("Weather?"));
+    const [question] = say("Weather?").messages;
+    const messages = [question ?? user(), { role: "assistant", parts: first.parts } as const, result("call_R")];
+    vendor.answerWith({ body: [body("text")] });
+    await runWhole(provider.chat, { ...say(""), messages });
+    const sent = JSON.parse(vendor.calls[1]?.body ?? "");
+    expect(sent.input.map(({ type }: { type: string }) => type)).toEqual([
+      "message",
+      "reasoning",
+      "function_call",
+      "function_call_output",
+    ]);
+    expect(sent.input[1]).toMatchObject({ id: "rs_0", encrypted_content: "gAAAAABencrypted==" });
+  });
+
+  test("the key is in no error", async () => {
+    const error = { error: { message: "Incorrect API key provided: sk-secret12345", code: "invalid_api_key" } };
+    await using vendor = await startVendor({ status: 401, body: [JSON.stringify(error)] });
+    await using provider = buildProvider(openai, { baseUrl: vendor.url, apiKey: "sk-secret12345" });
+    const failed = (await runStream(provider.chat, say("Hi"))).error;
+    expect(failed).toMatchObject({ code: "failed_precondition", reason: "provider_auth" });
+    expect(failed?.message).not.toContain("12345");
+  });
+
+  test("warnings come with the response", async () => {
+    await using vendor = await startVendor({ body: [body("text")] });
+    await using provider = buildProvider(openai, { baseUrl: vendor.url, apiKey: "sk-1" });
+    const generation = { ...say("").generation, topK: 3 };
+    const { events } = await runStream(provider.chat, { ...say("Hi"), generation });
+    expect(events[0]).toMatchObject({ warnings: [{ code: "option-ignored", field: "config.generation.topK" }] });
+  });
+});
+
+describe("aimock as the vendor", () => {
+  test.each(["responses", "chat"])("%s: text, a tool call, reasoning, stream and unary alike", async (api) => {
+    await using mock = await startAimock();
+    const settings = { api };
+    await using provider = buildProvider(openai, { baseUrl: `${mock.url}/v1`, apiKey: "mock", settings });
+    const { signal } = new AbortController();
+    const both = async (prompt: string) => [
+      await runWhole(provider.chat, say(prompt)),
+      assemble(await provider.chat.generate(say(prompt), signal)),
+    ];
+    for (const answer of await both("hello")) {
+      expect(textOf(answer)).toBe("Hi there, how are you?");
+      expect(answer.finished?.finishReason).toBe("stop");
+    }
+    for (const answer of await both("weather")) {
+      expect(callsOf(answer)).toEqual([{ id: "call_w", name: "get_weather", argumentsJson: '{"city":"Zürich"}' }]);
+      expect(answer.finished?.finishReason).toBe("tool_calls");
+    }
+    for (const answer of await both("think")) {
+      expect(textOf(answer)).toBe("Forty-two.");
+      if (api === "responses") expect(textOf(answer, "reasoning")).toBe("Let me think.");
+    }
+    expect((await runStream(provider.chat, say("limit"))).error).toMatchObject({ reason: "rate_limited" });
+    const broken = await runStream(provider.chat, say("broken"));
+    expect(broken.error).toMatchObject({ code: "unavailable", reason: "stream_broken" });
+  });
+});
