@@ -20,7 +20,7 @@ export interface RuleLimits {
 }
 
 /** Where a rule is applied. */
-export interface Scope {
+interface Scope {
   readonly member: DescField | DescOneof;
   readonly limits: RuleLimits;
 }

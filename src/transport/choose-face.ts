@@ -34,7 +34,7 @@ function chooseForGet(request: NodeRequest): Choice {
 
 const json = /^application\/json(?: *; *charset="?utf-?8"?)?$/i;
 const unary = /^application\/proto$/i;
-const connectStream = /^application\/connect\+(?:json|proto)$/i;
+const connectStream = /^application\/connect\+(?:json(?: *; *charset=utf-?8)?|proto)$/i;
 const grpc = /^application\/grpc(-web)?(?:\+(?:proto|json))?$/i;
 
 function chooseForPost(request: NodeRequest, method: DescMethod): Choice {

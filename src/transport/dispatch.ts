@@ -12,7 +12,7 @@ import { type CallOrigin, callOriginKey } from "./call-origin.ts";
 import { methodsOf, type ServiceRoute } from "./service-route.ts";
 
 /** What a face knows of a call when it begins. */
-export interface CallStart {
+interface CallStart {
   readonly origin: CallOrigin;
   readonly httpMethod: string;
   readonly url: string;

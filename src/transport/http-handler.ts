@@ -115,7 +115,7 @@ function createMethodServer(options: HttpHandlerOptions, assertOpen: (service: s
         assertOpen(method.desc.parent.typeName);
         servePlain(
           { method, request, response, origin: { ...origin, face: "json" } satisfies CallOrigin },
-          { maxMessageBytes, explainError },
+          { maxMessageBytes, explainError, logger },
         ).catch((error: unknown) => {
           logger.error({ err: error, requestId }, "response not sent");
           response.destroy();

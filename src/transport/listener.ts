@@ -66,6 +66,9 @@ function createHttp1(options: ListenOptions): http.Server {
   const server = http.createServer({
     maxHeaderSize: maxHeaderBytes,
     keepAliveTimeout: 75_000,
+    // Finds peers that are gone without a word; HTTP/2 connections have no other time limit.
+    keepAlive: true,
+    keepAliveInitialDelay: 60_000,
     headersTimeout: 30_000,
     // Only WebSocket upgrades are upgrades: `Upgrade: h2c` (plain `curl --http2`) is answered in HTTP/1.1.
     shouldUpgradeCallback: (request) =>

@@ -1,5 +1,8 @@
 import { type DescMethod, type Message, toJsonString } from "@bufbuild/protobuf";
 import { base64Decode } from "@bufbuild/protobuf/wire";
+import type { ConnectError } from "@connectrpc/connect";
+import { codeToString } from "@connectrpc/connect/protocol-connect";
+import type { Logger } from "pino";
 import { cancelled, LivellmError } from "../core/error.ts";
 import type { CallOrigin } from "./call-origin.ts";
 import { timeoutMsOf } from "./call-timeout.ts";
@@ -14,6 +17,7 @@ export interface PlainOptions {
   /** The largest body that is read. */
   readonly maxMessageBytes: number;
   readonly explainError: ExplainError;
+  readonly logger: Logger;
 }
 
 /** One request on the plain face. */
@@ -47,11 +51,18 @@ export async function servePlain(plain: PlainRequest, options: PlainOptions): Pr
     await answer(plain, call, message, options.explainError);
   } catch (error) {
     if (client.gone() || response.headersSent) return;
-    const status = error instanceof BodyTooLarge ? 413 : undefined;
-    sendError(response, options.explainError(error, origin.requestId, client.signal), status);
+    const status = options.explainError(error, origin.requestId, client.signal);
+    if (status !== error) logRefusal(plain, status, options.logger);
+    sendError(response, status, error instanceof BodyTooLarge ? 413 : undefined);
   } finally {
     client.finished();
   }
+}
+
+/** A request that was refused before its call began, so that no interceptor has logged it. */
+function logRefusal({ method, origin }: PlainRequest, { code }: ConnectError, logger: Logger): void {
+  const rpc = `${method.desc.parent.typeName}/${method.desc.name}`;
+  logger.warn({ rpc, code: codeToString(code), requestId: origin.requestId, face: origin.face }, "rpc refused");
 }
 
 /**

@@ -10,7 +10,7 @@ export type Agent = ServiceImpl<typeof AgentService>;
 export type Transcription = ServiceImpl<typeof TranscriptionService>;
 
 /** Says back what it is told. */
-export const echoAgent: Agent = {
+const echoAgent: Agent = {
   run: ({ messages, caller }) => ({
     text: `echo: ${messages.at(-1)?.text}`,
     providerMetadata: {
@@ -27,7 +27,7 @@ export const echoAgent: Agent = {
 };
 
 /** Counts the bytes it hears, one answer for each piece. */
-export const countingTranscription: Transcription = {
+const countingTranscription: Transcription = {
   async *transcribeStream(requests) {
     let bytes = 0;
     for await (const { input } of requests) {

@@ -22,6 +22,8 @@ beforeAll(async () => {
         if (text === "bug") throw new TypeError("secret detail");
         if (text === "surrogate") throw new LivellmError("unavailable", "network", "broken \ud800 half");
         if (text === "trailer") context.responseTrailer.set("x-cost", "3");
+        if (text === "deadline?") return { text: String(context.timeoutMs()) };
+        if (text === "watched") seen.signal = context.signal;
         if (text === "wait") {
           seen.signal = context.signal;
           await new Promise((_, reject) => context.signal.addEventListener("abort", () => reject(new Error("other"))));
@@ -102,13 +104,20 @@ describe("a unary call", () => {
   });
 
   test("has no deadline where the given one is longer than a timer runs", async () => {
-    expect((await call(requestOf("hi"), { "x-timeout-ms": "9999999999" })).status).toBe(200);
+    const deadline = async (ms: string) => (await answerOf(call(requestOf("deadline?"), { "x-timeout-ms": ms }))).text;
+    expect(await deadline("9999999999")).toBe("undefined");
+    expect(Number(await deadline("2147483647"))).toBeGreaterThan(2_000_000_000);
   });
 
   test("refuses a deadline that is no number", async () => {
     const response = await call(requestOf("hi"), { "x-timeout-ms": "20s" });
     expect(response.status).toBe(400);
     expect((await answerOf(response)).message).toContain("x-timeout-ms");
+  });
+
+  test("tells what still listens when it is over", async () => {
+    await call(requestOf("watched"));
+    await until(() => seen.signal?.aborted === true, 100);
   });
 
   test("is aborted within 100 ms when the client leaves", async () => {
