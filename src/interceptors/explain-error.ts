@@ -1,7 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { codeFromString, codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "pino";
-import { cancelled, deadlineExceeded, type ErrorCode, type FailureReason, LivellmError } from "../core/error.ts";
+import { cancelled, deadlineExceeded, type ErrorCode, type ErrorFacts, type FailureReason, LivellmError } from "../core/error.ts";
 import { cut, detailsOf } from "./error-detail.ts";
 
 /** Turns anything thrown into the status that the caller gets. */
@@ -30,11 +30,16 @@ export function codeOfError(error: unknown, signal: AbortSignal): ErrorCode {
 
 /** Undefined for errors that nobody foresaw. */
 function recogniseError(error: unknown, signal: AbortSignal | undefined): LivellmError | undefined {
-  if (signal?.aborted) return abortError(signal);
+  if (signal?.aborted) return abortError(signal).with({ attempts: attemptsOf(error) });
   if (error instanceof LivellmError) return error;
   if (!(error instanceof ConnectError)) return undefined;
   // Connect wraps what its JSON reader throws.
   return error.cause instanceof LivellmError ? error.cause : fromConnect(error);
+}
+
+/** What was tried before the caller left, or ran out of time. */
+function attemptsOf(error: unknown): ErrorFacts["attempts"] {
+  return error instanceof LivellmError ? error.facts.attempts : undefined;
 }
 
 /** Why the call was aborted: the deadline, a shutdown that says so itself, else the caller going away. */

@@ -13,7 +13,7 @@ export interface HealthService {
 /** grpc.health.v1 for the named services and, as the empty name, the whole server. They serve until the server drains. */
 export function createHealth(serviceNames: readonly string[]): HealthService {
   const known = new Set(["", ...serviceNames]);
-  const drained = Promise.withResolvers<void>();
+  const watchers = new Set<() => void>();
   let serving = true;
   const statusOf = () => (serving ? Status.SERVING : Status.NOT_SERVING);
 
@@ -27,7 +27,7 @@ export function createHealth(serviceNames: readonly string[]): HealthService {
       if (!known.has(service)) yield { status: Status.SERVICE_UNKNOWN };
       else yield { status: statusOf() };
       if (!serving) return;
-      await Promise.race([drained.promise, aborted(signal)]);
+      await drainedOrAborted(watchers, signal);
       if (!serving && known.has(service)) yield { status: Status.NOT_SERVING };
     },
   };
@@ -35,14 +35,21 @@ export function createHealth(serviceNames: readonly string[]): HealthService {
     route: { service: Health, implementation },
     drain() {
       serving = false;
-      drained.resolve();
+      for (const tell of watchers) tell();
     },
   };
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
+/** One listener for each watcher, gone with it: racing one long-lived promise would keep all who ever watched. */
+function drainedOrAborted(watchers: Set<() => void>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
+    if (signal.aborted) return resolve();
+    const wake = () => {
+      watchers.delete(wake);
+      signal.removeEventListener("abort", wake);
+      resolve();
+    };
+    watchers.add(wake);
+    signal.addEventListener("abort", wake, { once: true });
   });
 }
