@@ -48,7 +48,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     connections.add(socket);
     socket.once("close", () => connections.delete(socket));
     isHttp2(socket, options.firstByteTimeoutMs ?? 10_000, (found) => {
-      if (found) h2.emit("connection", socket);
+      if (found) serveHttp2(h2, socket);
       else for (const serve of serveHttp1) serve.call(h1, socket);
     });
   });
@@ -81,6 +81,12 @@ function createHttp1(options: ListenOptions): http.Server {
   });
   if (options.onUpgrade) server.on("upgrade", options.onUpgrade);
   return server;
+}
+
+/** An HTTP/1 server takes sockets half open; an HTTP/2 client that dies without a reset would never be noticed so. */
+function serveHttp2(h2: http2.Http2Server, socket: Socket): void {
+  socket.allowHalfOpen = false;
+  h2.emit("connection", socket);
 }
 
 function createHttp2(options: ListenOptions, sessions: Set<http2.Http2Session>): http2.Http2Server {

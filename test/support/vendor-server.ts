@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 
 /** One piece of a body. A generator may wait for promises of the test's own between pieces: no sleeps. */
-export type Piece = string | Uint8Array;
+type Piece = string | Uint8Array;
 
 /** What the vendor answers with. Status 200 and an event stream unless said otherwise. */
 export interface VendorAnswer {
@@ -18,7 +18,7 @@ export interface VendorAnswer {
 }
 
 /** One request that came in. */
-export interface VendorCall {
+interface VendorCall {
   readonly method: string;
   /** The path with its query. */
   readonly path: string;
