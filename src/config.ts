@@ -100,6 +100,16 @@ export const variables = {
   },
   OPENAI_API_KEY: { description: "Makes the read-only provider `openai`.", default: "", read: secret },
   OPENAI_BASE_URL: { description: "Where it is.", default: "", read: httpUrl },
+  ANTHROPIC_API_KEY: { description: "Makes the read-only provider `anthropic`.", default: "", read: secret },
+  ANTHROPIC_BASE_URL: { description: "Where it is.", default: "", read: httpUrl },
+  GEMINI_API_KEY: { description: "Makes the read-only provider `google`.", default: "", read: secret },
+  GOOGLE_API_KEY: { description: "The same, where `GEMINI_API_KEY` is not set.", default: "", read: secret },
+  GEMINI_BASE_URL: { description: "Where it is.", default: "", read: httpUrl },
+  GOOGLE_BASE_URL: { description: "The same, where `GEMINI_BASE_URL` is not set.", default: "", read: httpUrl },
+  GROQ_API_KEY: { description: "Makes the read-only provider `groq`.", default: "", read: secret },
+  GROQ_BASE_URL: { description: "Where it is.", default: "", read: httpUrl },
+  ELEVENLABS_API_KEY: { description: "Makes the read-only provider `elevenlabs`.", default: "", read: secret },
+  ELEVENLABS_BASE_URL: { description: "Where it is.", default: "", read: httpUrl },
 } as const satisfies Readonly<Record<string, Variable<unknown>>>;
 
 /** What the environment says, checked. */
@@ -168,6 +178,14 @@ function readVariables(environment: Readonly<Record<string, string | undefined>>
 function environmentProviders(env: Environment): readonly EnvironmentProvider[] {
   const candidates: readonly EnvironmentProvider[] = [
     { kind: "openai", apiKey: env.OPENAI_API_KEY, baseUrl: env.OPENAI_BASE_URL },
+    { kind: "anthropic", apiKey: env.ANTHROPIC_API_KEY, baseUrl: env.ANTHROPIC_BASE_URL },
+    {
+      kind: "google",
+      apiKey: env.GEMINI_API_KEY ?? env.GOOGLE_API_KEY,
+      baseUrl: env.GEMINI_BASE_URL ?? env.GOOGLE_BASE_URL,
+    },
+    { kind: "groq", apiKey: env.GROQ_API_KEY, baseUrl: env.GROQ_BASE_URL },
+    { kind: "elevenlabs", apiKey: env.ELEVENLABS_API_KEY, baseUrl: env.ELEVENLABS_BASE_URL },
   ];
   return candidates.filter(({ apiKey }) => apiKey !== undefined);
 }

@@ -1,7 +1,14 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { codeFromString, codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "pino";
-import { cancelled, deadlineExceeded, type ErrorCode, type ErrorFacts, type FailureReason, LivellmError } from "../core/error.ts";
+import {
+  cancelled,
+  deadlineExceeded,
+  type ErrorCode,
+  type ErrorFacts,
+  type FailureReason,
+  LivellmError,
+} from "../core/error.ts";
 import { cut, detailsOf } from "./error-detail.ts";
 
 /** Turns anything thrown into the status that the caller gets. */
