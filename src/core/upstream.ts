@@ -1,4 +1,4 @@
-import type { FailureReason } from "./error.ts";
+import type { ErrorCode, FailureReason } from "./error.ts";
 
 /** A request to a vendor. `headers` carry credentials and are never logged. */
 export interface UpstreamRequest {
@@ -16,6 +16,10 @@ export interface ErrorExplanation {
   readonly message: string;
   readonly providerCode?: string;
   readonly reason?: FailureReason;
+  /** For vendors whose status says something else than what is wrong. */
+  readonly code?: ErrorCode;
+  /** For vendors that put into the body how long to wait. */
+  readonly retryAfterMs?: number;
 }
 
 export type ExplainError = (body: string, status: number) => ErrorExplanation;

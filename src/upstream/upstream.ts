@@ -7,8 +7,8 @@ import type { Upstream, UpstreamHead, UpstreamRequest } from "../core/upstream.t
 import { readLines } from "./lines.ts";
 import { connectionFailed, connectionLost } from "./network-error.ts";
 import { redactor } from "./redact.ts";
+import { refused } from "./refusal.ts";
 import { readServerSentEvents } from "./server-sent-events.ts";
-import { meaningOfStatus, retryAfterMs } from "./status.ts";
 import { openSocket } from "./web-socket.ts";
 
 export interface UpstreamOptions {
@@ -37,7 +37,15 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     const head: UpstreamHead = { status: answer.statusCode, headers: answer.headers };
     const bytes = readBody(answer, request, signal);
     if (head.status >= 200 && head.status < 300) return { head, bytes };
-    throw refusal(request, head, await collectText(bytes), redact);
+    throw refused({
+      url: request.url,
+      verb: "answered",
+      httpStatus: head.status,
+      header: (name) => head.headers[name]?.toString(),
+      body: await collectText(bytes),
+      explain: request.explain,
+      redact,
+    });
   };
 
   return {
@@ -173,27 +181,4 @@ function parseJson(text: string, request: UpstreamRequest): unknown {
       { cause },
     );
   }
-}
-
-function refusal(
-  request: UpstreamRequest,
-  head: UpstreamHead,
-  body: string,
-  redact: (text: string) => string,
-): LivellmError {
-  const header = (name: string) => head.headers[name]?.toString();
-  const explained = request.explain(body, head.status);
-  const meaning = meaningOfStatus(head.status);
-  const message = redact(explained.message).slice(0, 400) || "no explanation";
-  return new LivellmError(
-    meaning.code,
-    explained.reason ?? meaning.reason,
-    `${new URL(request.url).host} answered ${head.status}: ${message}`,
-    {
-      httpStatus: head.status,
-      providerCode: explained.providerCode && redact(explained.providerCode),
-      providerRequestId: header("x-request-id") ?? header("request-id"),
-      retryAfterMs: retryAfterMs(header, Date.now()),
-    },
-  );
 }

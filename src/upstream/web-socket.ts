@@ -3,7 +3,7 @@ import { LivellmError } from "../core/error.ts";
 import type { UpstreamSocket, UpstreamSocketRequest } from "../core/upstream.ts";
 import { Channel } from "../streams/channel.ts";
 import { connectionFailed } from "./network-error.ts";
-import { meaningOfStatus, retryAfterMs } from "./status.ts";
+import { refused } from "./refusal.ts";
 
 /** Messages that wait for the adapter before the vendor's socket is paused. */
 const waitingMessages = 64;
@@ -88,17 +88,15 @@ function refusal(
   body: string,
   redact: (text: string) => string,
 ): LivellmError {
-  const httpStatus = response.statusCode ?? 0;
-  const header = (name: string) => response.headers[name]?.toString();
-  const explained = request.explain(body, httpStatus);
-  const meaning = meaningOfStatus(httpStatus);
-  const message = redact(explained.message).slice(0, 400) || "no explanation";
-  return new LivellmError(
-    meaning.code,
-    explained.reason ?? meaning.reason,
-    `${new URL(request.url).host} refused the WebSocket with ${httpStatus}: ${message}`,
-    { httpStatus, providerCode: explained.providerCode, retryAfterMs: retryAfterMs(header, Date.now()) },
-  );
+  return refused({
+    url: request.url,
+    verb: "refused the WebSocket with",
+    httpStatus: response.statusCode ?? 0,
+    header: (name) => response.headers[name]?.toString(),
+    body,
+    explain: request.explain,
+    redact,
+  });
 }
 
 /** Waits while too much is on its way: a slow vendor slows the caller. */

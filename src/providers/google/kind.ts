@@ -1,0 +1,37 @@
+import type { ProviderKind } from "../../core/provider.ts";
+import { createChat } from "./chat.ts";
+import { createLiveTranscription } from "./live-transcription.ts";
+import { createModels } from "./models.ts";
+import { createSpeech } from "./speech.ts";
+import { createTranscription } from "./transcription.ts";
+
+const kind = "google";
+
+/** Google's Gemini API for developers, v1beta: `generateContent`, and the Live API for live transcription. */
+export const google: ProviderKind = {
+  kind,
+  displayName: "Google Gemini",
+  rpcs: [
+    "AgentService/Run",
+    "AgentService/RunStream",
+    "AudioService/Speak",
+    "AudioService/SpeakStream",
+    "AudioService/SpeakDuplex",
+    "AudioService/Transcribe",
+    "AudioService/ListVoices",
+    "TranscriptionService/TranscribeStream",
+    "ModelsService/ListModels",
+  ],
+  apiKeyRequired: true,
+  baseUrlRequired: false,
+  defaultBaseUrl: "https://generativelanguage.googleapis.com",
+  create(connection, upstream) {
+    return {
+      chat: createChat(kind, connection, upstream),
+      models: createModels(connection, upstream),
+      speech: createSpeech(connection, upstream),
+      transcription: createTranscription(connection, upstream),
+      liveTranscription: createLiveTranscription(connection, upstream),
+    };
+  },
+};

@@ -1,0 +1,35 @@
+import { LivellmError } from "../core/error.ts";
+import type { ExplainError } from "../core/upstream.ts";
+import { meaningOfStatus, retryAfterMs } from "./status.ts";
+
+/** What a vendor answered in place of what was asked for. */
+export interface Refusal {
+  readonly url: string;
+  /** `answered`, or `refused the WebSocket with`. */
+  readonly verb: string;
+  readonly httpStatus: number;
+  /** The value of a header, by its lower-case name. */
+  readonly header: (name: string) => string | undefined;
+  readonly body: string;
+  readonly explain: ExplainError;
+  /** Takes secrets out of a text. */
+  readonly redact: (text: string) => string;
+}
+
+/** The error that a vendor's status and body come to: what the body explains, over what the status means. */
+export function refused({ url, verb, httpStatus, header, body, explain, redact }: Refusal): LivellmError {
+  const explained = explain(body, httpStatus);
+  const meaning = meaningOfStatus(httpStatus);
+  const message = redact(explained.message).slice(0, 400) || "no explanation";
+  return new LivellmError(
+    explained.code ?? meaning.code,
+    explained.reason ?? meaning.reason,
+    `${new URL(url).host} ${verb} ${httpStatus}: ${message}`,
+    {
+      httpStatus,
+      providerCode: explained.providerCode && redact(explained.providerCode),
+      providerRequestId: header("x-request-id") ?? header("request-id"),
+      retryAfterMs: explained.retryAfterMs ?? retryAfterMs(header, Date.now()),
+    },
+  );
+}
