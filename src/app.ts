@@ -1,8 +1,10 @@
+import { createVoiceActivityFactory } from "./audio/voice-activity.ts";
 import type { Config, EnvironmentProvider } from "./config.ts";
 import type { ProviderConfig } from "./core/provider.ts";
 import { createErrorExplainer } from "./interceptors/explain-error.ts";
 import { createInterceptors } from "./interceptors/index.ts";
 import { providerKinds } from "./providers/index.ts";
+import { createLocalEngine } from "./providers/local/index.ts";
 import { createSettingsCheck } from "./providers/settings.ts";
 import { ProviderPool } from "./routing/provider-pool.ts";
 import { createProviderRegistry } from "./routing/provider-registry.ts";
@@ -29,7 +31,8 @@ export interface App {
 /** Puts the parts together; the only place that knows them all. */
 export async function createApp(config: Config, logger: Logger): Promise<App> {
   const warn = (message: string) => logger.warn(message);
-  const kinds = new Map(providerKinds.map((kind) => [kind.kind, kind]));
+  const engine = createLocalEngine(config.localEngine);
+  const kinds = new Map(providerKinds(engine).map((kind) => [kind.kind, kind]));
   const dataFolder = dataFolderOf(config.databaseUrl);
   const masterKey = await loadMasterKey({ masterKeyHex: config.masterKey?.reveal(), dataFolder }, warn);
   const store = await openStore(config.databaseUrl, createSealer(masterKey));
@@ -45,6 +48,11 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
     resolver,
     registry,
     heartbeatIntervalMs: config.heartbeatIntervalMs,
+    idleTimeoutMs: config.idleTimeoutMs,
+    maxKeptAudioMs: config.maxKeptAudioMs,
+    createVoiceActivity: createVoiceActivityFactory(async () =>
+      (await engine.installed()) ? engine.voiceActivity() : undefined,
+    ),
     connect: (provider) => resolver.trial(provider),
     checkSettings: createSettingsCheck(kinds),
   });
@@ -76,6 +84,7 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
       handler.drain();
       await listening?.close(config.shutdownGraceMs);
       await pool.close();
+      await engine.close();
       registry.close();
       await store.close();
     },

@@ -78,6 +78,21 @@ export const variables = {
     default: "15000",
     read: whole(10, day),
   },
+  LIVELLM_IDLE_TIMEOUT_MS: {
+    description: "How long a live session may be without input before it ends, with its last words delivered.",
+    default: "60000",
+    read: whole(100, day),
+  },
+  LIVELLM_MAX_KEPT_AUDIO_MS: {
+    description: "How much audio a live session keeps for the next target, from the last final segment on.",
+    default: "120000",
+    read: whole(1000, day),
+  },
+  LIVELLM_LOCAL_ENGINE: {
+    description: "Where `npm run setup:local` has put the local engine's models.",
+    default: ".local-engine",
+    read: text,
+  },
   LIVELLM_MAX_REQUEST_BYTES: {
     description: "The largest request message.",
     default: "33554432",
@@ -133,6 +148,9 @@ export interface Config {
   readonly stallTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly heartbeatIntervalMs: number;
+  readonly idleTimeoutMs: number;
+  readonly maxKeptAudioMs: number;
+  readonly localEngine: string;
   readonly maxRequestBytes: number;
   readonly maxMediaBytes: number;
   readonly shutdownGraceMs: number;
@@ -153,6 +171,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     stallTimeoutMs: env.LIVELLM_STALL_TIMEOUT_MS,
     connectTimeoutMs: env.LIVELLM_CONNECT_TIMEOUT_MS,
     heartbeatIntervalMs: env.LIVELLM_HEARTBEAT_INTERVAL_MS,
+    idleTimeoutMs: env.LIVELLM_IDLE_TIMEOUT_MS,
+    maxKeptAudioMs: env.LIVELLM_MAX_KEPT_AUDIO_MS,
+    localEngine: env.LIVELLM_LOCAL_ENGINE,
     maxRequestBytes: env.LIVELLM_MAX_REQUEST_BYTES,
     maxMediaBytes: env.LIVELLM_MAX_MEDIA_BYTES,
     shutdownGraceMs: env.LIVELLM_SHUTDOWN_GRACE_MS,

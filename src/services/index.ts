@@ -5,16 +5,23 @@ import { ModelsService } from "../../gen/livellm/v1/models_service_pb.ts";
 import { ProvidersService } from "../../gen/livellm/v1/providers_service_pb.ts";
 import { TranscriptionService } from "../../gen/livellm/v1/transcription_service_pb.ts";
 import { type AgentServiceOptions, createAgentService } from "./agent.ts";
-import { audioService, modelsService, transcriptionService } from "./not-yet.ts";
+import { type AudioServiceOptions, createAudioService } from "./audio.ts";
+import { modelsService } from "./not-yet.ts";
 import { createProvidersService, type ProvidersServiceOptions } from "./providers.ts";
+import { createTranscriptionService, type TranscriptionServiceOptions } from "./transcription.ts";
+
+export type ServicesOptions = AgentServiceOptions &
+  AudioServiceOptions &
+  ProvidersServiceOptions &
+  TranscriptionServiceOptions;
 
 /** The services of the contract and what answers them. */
-export function createServices(options: AgentServiceOptions & ProvidersServiceOptions) {
+export function createServices(options: ServicesOptions) {
   return [
     { service: AgentService, implementation: createAgentService(options) },
     { service: ProvidersService, implementation: createProvidersService(options) },
-    { service: AudioService, implementation: audioService },
+    { service: AudioService, implementation: createAudioService(options) },
     { service: ModelsService, implementation: modelsService },
-    { service: TranscriptionService, implementation: transcriptionService },
+    { service: TranscriptionService, implementation: createTranscriptionService(options) },
   ] satisfies readonly { service: DescService; implementation: object }[];
 }

@@ -1,0 +1,52 @@
+/** 16-bit signed little-endian samples as numbers from -1 up to, and without, 1. `bytes` holds whole samples. */
+export function pcmToFloat(bytes: Uint8Array): Float32Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const samples = new Float32Array(bytes.byteLength >> 1);
+  for (let i = 0; i < samples.length; i++) samples[i] = view.getInt16(i * 2, true) / 32768;
+  return samples;
+}
+
+/** The reverse of {@link pcmToFloat}, exact for what came from it; what is louder than full scale is clipped. */
+export function floatToPcm(samples: Float32Array): Uint8Array {
+  const bytes = new Uint8Array(samples.length * 2);
+  const view = new DataView(bytes.buffer);
+  for (let i = 0; i < samples.length; i++) view.setInt16(i * 2, toInt16(samples[i] ?? 0), true);
+  return bytes;
+}
+
+/** A number from -1 to 1 as a 16-bit sample, rounded and clipped. */
+export function toInt16(sample: number): number {
+  return Math.max(-32768, Math.min(32767, Math.round(sample * 32768)));
+}
+
+/**
+ * Hands on whole frames of so many bytes and carries what is left over to the next call: a chunk may end inside a sample.
+ * What it returns may be a view of what it was given.
+ */
+export function createFrameCarry(frameBytes: number): (bytes: Uint8Array) => Uint8Array {
+  let rest: Uint8Array = new Uint8Array(0);
+  return (bytes) => {
+    const all = joinBytes(rest, bytes);
+    const whole = all.length - (all.length % frameBytes);
+    rest = new Uint8Array(all.subarray(whole)); // a copy: the caller may reuse its buffer
+    return all.subarray(0, whole);
+  };
+}
+
+/** One after the other; the second itself when the first is empty. */
+export function joinBytes(first: Uint8Array, second: Uint8Array): Uint8Array {
+  if (first.length === 0) return second;
+  const joined = new Uint8Array(first.length + second.length);
+  joined.set(first);
+  joined.set(second, first.length);
+  return joined;
+}
+
+/** One after the other; the second itself when the first is empty. */
+export function joinSamples(first: Float32Array, second: Float32Array): Float32Array {
+  if (first.length === 0) return second;
+  const joined = new Float32Array(first.length + second.length);
+  joined.set(first);
+  joined.set(second, first.length);
+  return joined;
+}

@@ -1,0 +1,265 @@
+import type { AudioFormat } from "../core/audio-format.ts";
+import { orAborted } from "./abortable.ts";
+import { SampleReader } from "./sample-reader.ts";
+import type { TranscriptionInput } from "./transcription-event.ts";
+
+export interface AudioLogOptions {
+  readonly source: AsyncIterable<TranscriptionInput>;
+  /** Of the caller's audio: headerless, with a rate. */
+  readonly format: AudioFormat;
+  /** A caller who is asked for more and says nothing for so long is taken to have left. */
+  readonly idleTimeoutMs: number;
+  /** How much audio is kept for another target. */
+  readonly maxKeptMs: number;
+  /** The caller's stream broke, or what it holds is not what it was said to be. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** A piece of the caller's audio of at most 100 ms, or the end of a turn; `start` counts frames from the session's start. */
+export type LogItem =
+  | { readonly type: "audio"; readonly start: number; readonly data: Uint8Array }
+  | { readonly type: "end-turn"; readonly start: number };
+
+/** The caller's audio as one target gets it. */
+export interface AudioReader {
+  /** Where it starts in the caller's audio. */
+  readonly startMs: number;
+  /** Ends when the caller's side does. Throws the caller's own failure. */
+  readonly items: AsyncGenerator<LogItem, void, undefined>;
+  close(): void;
+}
+
+/** Silence holds no bytes until it is read. */
+interface Entry {
+  readonly type: "audio" | "silence" | "end-turn";
+  readonly start: number;
+  readonly frames: number;
+  readonly data: Uint8Array;
+}
+
+/** What may be let go of while nothing is final: nothing before a target is accepted, then the oldest, or all that was read. */
+export type Keeping = "all" | "latest" | "none";
+
+const pieceMs = 100;
+const noBytes = new Uint8Array(0);
+
+/**
+ * The caller's audio from the last final segment on, for the target that hears it and for the one that may have to go on. It
+ * is asked for only when a reader wants more, so that a slow target slows the caller and memory stays bounded.
+ */
+export class AudioLog {
+  readonly #options: AudioLogOptions;
+  readonly #iterator: AsyncIterator<TranscriptionInput>;
+  readonly #samples: SampleReader;
+  readonly #readers = new Set<{ next: number }>();
+  #entries: Entry[] = [];
+  /** The number of the first entry; entries are numbered from the session's start. */
+  #first = 0;
+  #keeping: Keeping = "all";
+  /** Resolved when audio is let go of again. */
+  #room = Promise.withResolvers<void>();
+  #heard = 0;
+  #ended = false;
+  #idle = false;
+  #failed = false;
+  #failure: unknown;
+  #pulling: Promise<void> | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: AudioLogOptions) {
+    this.#options = options;
+    this.#iterator = options.source[Symbol.asyncIterator]();
+    this.#samples = new SampleReader(options.format);
+  }
+
+  /** How much audio the caller has sent, as far as it was read. */
+  get heardMs(): number {
+    return this.#toMs(this.#heard);
+  }
+
+  /** Where the kept audio starts. */
+  get startMs(): number {
+    return this.#toMs(this.#entries[0]?.start ?? this.#heard);
+  }
+
+  /** Whether the caller was taken to have left. */
+  get idle(): boolean {
+    return this.#idle;
+  }
+
+  /** Whether the caller's stream broke; see {@link failure}. */
+  get failed(): boolean {
+    return this.#failed;
+  }
+
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  keep(keeping: Keeping): void {
+    this.#keeping = keeping;
+    this.#trim();
+    this.#room.resolve();
+    this.#room = Promise.withResolvers();
+  }
+
+  /** What was heard before is final and will not be asked for again. Audio that was not yet read stays. */
+  forgetBefore(ms: number): void {
+    const until = Math.floor((ms * this.#rate) / 1000);
+    while (this.#firstIsRead() && endOf(this.#entries[0]) <= until) this.#dropFirst();
+    const [first] = this.#entries;
+    if (first && this.#firstIsRead() && first.start < until)
+      this.#entries[0] = cutFront(first, until, this.#frameBytes);
+  }
+
+  /** For one target: what is kept, and then what comes. Nothing that it has not read is let go of until it is closed. */
+  open(signal: AbortSignal): AudioReader {
+    const place = { next: this.#first };
+    this.#readers.add(place);
+    return {
+      startMs: this.startMs,
+      items: this.#read(place, signal),
+      close: () => void this.#readers.delete(place),
+    };
+  }
+
+  /** Nobody asks for more. */
+  close(): void {
+    clearTimeout(this.#idleTimer);
+  }
+
+  async *#read(place: { next: number }, signal: AbortSignal): AsyncGenerator<LogItem, void, undefined> {
+    for (;;) {
+      const entry = this.#entries[place.next - this.#first];
+      if (entry) {
+        place.next++;
+        yield this.#toItem(entry);
+      } else if (this.#failed) throw this.#failure;
+      else if (this.#ended) return;
+      else await orAborted(this.#more(), signal);
+    }
+  }
+
+  get #rate(): number {
+    return this.#options.format.sampleRateHertz;
+  }
+
+  get #frameBytes(): number {
+    return this.#samples.frameBytes;
+  }
+
+  #toMs(frames: number): number {
+    return (frames * 1000) / this.#rate;
+  }
+
+  #toItem(entry: Entry): LogItem {
+    if (entry.type === "end-turn") return { type: "end-turn", start: entry.start };
+    const data = entry.type === "silence" ? this.#samples.silence(entry.frames) : entry.data;
+    return { type: "audio", start: entry.start, data };
+  }
+
+  /** One question to the caller at a time, whoever asks; it goes on when that one leaves. */
+  #more(): Promise<void> {
+    this.#pulling ??= this.#pull().finally(() => {
+      this.#pulling = undefined;
+    });
+    return this.#pulling;
+  }
+
+  async #pull(): Promise<void> {
+    try {
+      if (this.#keeping === "all" && this.#keptFrames > this.#maxFrames) return await this.#room.promise;
+      const input = await this.#nextInput();
+      if (input) this.#append(input);
+      else this.#end();
+      this.#trim();
+    } catch (error) {
+      this.#failed = true;
+      this.#failure = error;
+      this.#options.onFailure(error);
+    }
+  }
+
+  /** Undefined at the end, and when the caller has been idle for too long. */
+  async #nextInput(): Promise<TranscriptionInput | undefined> {
+    const next = this.#iterator.next();
+    const { promise: idle, resolve } = Promise.withResolvers<"idle">();
+    this.#idleTimer = setTimeout(() => resolve("idle"), this.#options.idleTimeoutMs);
+    try {
+      const result = await Promise.race([next, idle]);
+      if (result !== "idle") return result.done ? undefined : result.value;
+      this.#idle = true;
+      next.catch(() => undefined); // whatever still comes of it comes too late
+      return undefined;
+    } finally {
+      clearTimeout(this.#idleTimer);
+    }
+  }
+
+  #append(input: TranscriptionInput): void {
+    this.#pushAudio(input.type === "audio" ? this.#samples.read(input.data) : this.#samples.end());
+    if (input.type === "end-turn") this.#push({ type: "end-turn", start: this.#heard, frames: 0, data: noBytes });
+    if (input.type === "silence")
+      this.#pushFrames("silence", Math.round((input.durationMs * this.#rate) / 1000), noBytes);
+  }
+
+  #end(): void {
+    this.#pushAudio(this.#samples.end());
+    this.#ended = true;
+  }
+
+  #pushAudio(data: Uint8Array): void {
+    this.#pushFrames("audio", data.length / this.#frameBytes, data);
+  }
+
+  /** In pieces, so that a turn's end is found where it is and not at the end of a long message. */
+  #pushFrames(type: "audio" | "silence", frames: number, data: Uint8Array): void {
+    const piece = Math.ceil((this.#rate * pieceMs) / 1000);
+    for (let at = 0; at < frames; at += piece) {
+      const count = Math.min(piece, frames - at);
+      const bytes = data.subarray(at * this.#frameBytes, (at + count) * this.#frameBytes);
+      this.#push({ type, start: this.#heard, frames: count, data: bytes });
+    }
+  }
+
+  #push(entry: Entry): void {
+    this.#entries.push(entry);
+    this.#heard += entry.frames;
+  }
+
+  #trim(): void {
+    if (this.#keeping === "all") return;
+    const max = this.#keeping === "none" ? -1 : this.#maxFrames;
+    while (this.#firstIsRead() && this.#keptFrames > max) this.#dropFirst();
+  }
+
+  get #keptFrames(): number {
+    return this.#heard - (this.#entries[0]?.start ?? this.#heard);
+  }
+
+  get #maxFrames(): number {
+    return (this.#options.maxKeptMs * this.#rate) / 1000;
+  }
+
+  /** Whether every reader is past the first entry. */
+  #firstIsRead(): boolean {
+    if (this.#entries.length === 0) return false;
+    for (const { next } of this.#readers) if (next <= this.#first) return false;
+    return true;
+  }
+
+  #dropFirst(): void {
+    this.#entries.shift();
+    this.#first++;
+  }
+}
+
+function endOf(entry: Entry | undefined): number {
+  return entry ? entry.start + entry.frames : Number.POSITIVE_INFINITY;
+}
+
+function cutFront(entry: Entry, start: number, frameBytes: number): Entry {
+  const frames = entry.start + entry.frames - start;
+  const data = entry.type === "audio" ? entry.data.subarray(entry.data.length - frames * frameBytes) : entry.data;
+  return { ...entry, start, frames, data };
+}

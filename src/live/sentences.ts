@@ -1,0 +1,73 @@
+/** Shorter sentences are spoken together with the next one: a voice sounds better with more to say, and calls cost time. */
+const shortest = 20;
+
+/** What has no end is cut here at the latest, at a comma or a space where there is one. */
+const longest = 500;
+
+/**
+ * Cuts a text that is still being written into sentences, by the rules of Unicode (UAX #29) for its language. Pieces are
+ * joined as they are; what is given back is trimmed, and nothing without a letter, a digit or a symbol is.
+ */
+export class SentenceSplitter {
+  readonly #segmenter: Intl.Segmenter;
+  #text = "";
+
+  /** A language of BCP-47; one that is empty or not known is that of most rules. */
+  constructor(languageCode: string) {
+    this.#segmenter = new Intl.Segmenter(knownLocale(languageCode), { granularity: "sentence" });
+  }
+
+  /** The sentences that are complete, because something follows them. */
+  push(text: string): readonly string[] {
+    this.#text += text;
+    const complete = this.#takeComplete();
+    while (this.#text.length > longest) complete.push(this.#take(cutPlace(this.#text)));
+    return speakable(complete);
+  }
+
+  /** What is left, complete or not. */
+  flush(): readonly string[] {
+    return speakable([this.#take(this.#text.length)]);
+  }
+
+  #takeComplete(): string[] {
+    const starts = Array.from(this.#segmenter.segment(this.#text), ({ index }) => index);
+    const taken: string[] = [];
+    let from = 0;
+    for (const end of starts.slice(1)) {
+      if (this.#text.slice(from, end).trim().length < shortest) continue;
+      taken.push(this.#text.slice(from, end));
+      from = end;
+    }
+    this.#take(from);
+    return taken;
+  }
+
+  #take(length: number): string {
+    const taken = this.#text.slice(0, length);
+    this.#text = this.#text.slice(length);
+    return taken;
+  }
+}
+
+function speakable(texts: readonly string[]): readonly string[] {
+  return texts.map((text) => text.trim()).filter((text) => /[\p{L}\p{N}\p{S}]/u.test(text));
+}
+
+/** Behind the last clause that fits, else the last word, else in the middle of one; never inside a character. */
+function cutPlace(text: string): number {
+  const head = text.slice(0, longest);
+  for (const end of [/[,;:–—、，；：][^,;:–—、，；：]*$/u, /\s\S*$/u]) {
+    const place = head.search(end) + 1;
+    if (place > longest / 4) return place;
+  }
+  return /[\ud800-\udbff]$/.test(head) ? longest - 1 : longest;
+}
+
+function knownLocale(languageCode: string): string | undefined {
+  try {
+    return Intl.Segmenter.supportedLocalesOf(languageCode || [])[0];
+  } catch {
+    return undefined; // not a BCP-47 code; the provider will say so if it minds
+  }
+}
