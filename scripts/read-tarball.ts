@@ -1,5 +1,5 @@
-// Reads npm's tarballs as they come: gunzip, then the ustar format (POSIX.1-1988), so that of 288 MB only what is wanted is
-// ever written, and no program beside node is needed.
+// Reads npm's tarballs as they come: gunzip, then the ustar format (POSIX.1-1988), so that of 288 MB only what is
+// wanted is ever written, and no program beside node is needed.
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
@@ -22,7 +22,7 @@ export async function* readTarball(file: string, isWanted: (path: string) => boo
     if (Number.isNaN(size)) throw new Error(`${file} is not a tarball`);
     const prefix = text(header, 345, 155);
     const path = (prefix === "" ? name : `${prefix}/${name}`).replace(/^[^/]+\//, "");
-    const isFile = text(header, 156, 1) === "0" && isWanted(path);
+    const isFile = ["0", ""].includes(text(header, 156, 1)) && isWanted(path);
     const bytes = await (isFile ? blocks.read(size) : blocks.skip(size));
     await blocks.skip((512 - (size % 512)) % 512);
     if (bytes) yield { path, bytes };
@@ -37,7 +37,7 @@ function gunzip(file: string): AsyncIterator<Buffer> {
 }
 
 function text(header: Buffer, start: number, length: number): string {
-  return header.toString("latin1", start, start + length).replace(/[\0 ].*$/s, "");
+  return header.toString("latin1", start, start + length).replace(/\0.*$/s, "");
 }
 
 /** Takes bytes off a stream in the sizes that are asked for. */

@@ -1,45 +1,88 @@
-import type { Chat, ChatEvent, ChatRequest, FinishReason, Message, Part, ToolCallPart } from "../core/chat.ts";
-import { LivellmError } from "../core/error.ts";
-import type { JsonObject } from "../core/json.ts";
-import type { Attempt, RouteResult, Warning } from "../core/route.ts";
-import type { Usage } from "../core/usage.ts";
+import type { ChatEvent, ChatRequest, FinishReason, Message, Part, ToolCallPart } from "../core/chat.ts";
+import type { ContextPolicy } from "../core/provider.ts";
+import type { Warning } from "../core/route.ts";
+import { addUsage } from "../core/usage.ts";
 import type { OutputRole } from "../routing/attempt.ts";
-import { type FallbackEvent, withFallback } from "../routing/fallback.ts";
+import { withFallback } from "../routing/fallback.ts";
 import type { Plan, ReadyTarget } from "../routing/plan.ts";
-import { PartAssembler } from "./parts.ts";
+import type { ToolSet } from "../tools/tool-set.ts";
+import { createChatMeter } from "./chat-meter.ts";
+import { callWithinContext } from "./context.ts";
+import { type ContextMemory, createContextMemory, type ModelFacts } from "./context-call.ts";
+import { joinToolMessages } from "./history.ts";
+import type { CheckOutput } from "./output-check.ts";
 import type { RunEvent, RunResult } from "./run-event.ts";
+import { mayRunTools, runTools } from "./run-tools.ts";
+import { isOpenCall, Step, type StepResult } from "./step.ts";
 
 /** A run as the service asks for it: the model and the options of each call come from the plan's target. */
 export interface RunInput {
   readonly plan: Plan<"chat">;
-  readonly request: Omit<ChatRequest, "model" | "options">;
+  readonly request: Omit<ChatRequest, "model" | "options" | "tools">;
+  readonly tools: ToolSet;
   /** True when only the whole answer is wanted: providers that offer it are asked without streaming. */
   readonly whole: boolean;
+  /** The most model calls. */
+  readonly maxSteps: number;
+  /** The caller's; that of the target when it says nothing. */
+  readonly contextPolicy?: ContextPolicy;
+  readonly facts: ModelFacts;
+  readonly checkOutput?: CheckOutput;
 }
 
-/** Runs the model until it has answered. Errors are thrown; the last event is `finished`. */
+/**
+ * Runs the model, and the tools that this server runs, until it has answered, waits for a tool of the caller, or has been
+ * called `maxSteps` times. Each model call is routed anew; no tool is run twice. Errors are thrown; the last event is
+ * `finished`.
+ */
 export async function* runAgent(input: RunInput, signal: AbortSignal): AsyncGenerator<RunEvent, void, undefined> {
-  const step = new Step(0, 0, input.request.generation.reasoning?.hidden ?? false);
-  const call = { role, open: (target: ReadyTarget<"chat">, s: AbortSignal) => openChat(input, target, s) };
-  for await (const event of withFallback(input.plan, call, signal)) yield* step.read(event);
-  yield { type: "finished", result: step.result() };
+  const run = new Run(input);
+  for (;;) {
+    const step = yield* runStep(run, signal);
+    const calls = step.parts.filter(isOpenCall).filter(({ executor }) => executor === "server");
+    const { finishReason } = step;
+    const { tools, request } = input;
+    const results = yield* runTools({ calls, tools, toolChoice: request.toolChoice, finishReason }, signal);
+    run.add(step, results.length > 0 ? [{ role: "tool", parts: results }] : []);
+    if (run.isOver(step)) break;
+  }
+  yield { type: "finished", result: run.result() };
 }
 
-/** One model call. */
-async function* openChat(
-  input: RunInput,
-  target: ReadyTarget<"chat">,
-  signal: AbortSignal,
-): AsyncGenerator<ChatEvent, void, undefined> {
-  const chat: Chat = target.use.capability;
-  const request: ChatRequest = { ...input.request, model: target.model, options: target.options };
-  const events = input.whole && chat.generate ? await chat.generate(request, signal) : chat.stream(request, signal);
-  let finished = false;
-  for await (const event of events) {
-    finished = event.type === "finished";
-    yield event;
-  }
-  if (!finished) throw new LivellmError("unavailable", "stream_broken", `${target.kind} ended without a finish`);
+/** One model call, with fallback. */
+async function* runStep(run: Run, signal: AbortSignal): AsyncGenerator<RunEvent, StepResult, undefined> {
+  const { plan, request, tools } = run.input;
+  const step = new Step({
+    step: run.steps.length,
+    firstIndex: run.steps.at(-1)?.nextIndex ?? 0,
+    hideReasoning: request.generation.reasoning?.hidden ?? false,
+    warnings: run.steps.length === 0 ? tools.warnings : [],
+    runs: tools.runs,
+    callIds: run.callIds,
+  });
+  const call = {
+    role,
+    open: (target: ReadyTarget<"chat">, s: AbortSignal) => openChat(run, target, s),
+    meter: () => createChatMeter(() => run.request()),
+  };
+  for await (const event of withFallback(plan, call, signal)) yield* step.read(event);
+  return step.result();
+}
+
+function openChat(run: Run, target: ReadyTarget<"chat">, signal: AbortSignal): AsyncIterable<ChatEvent> {
+  const { contextPolicy, facts, whole } = run.input;
+  const call = {
+    chat: target.use.capability,
+    kind: target.kind,
+    provider: target.provider,
+    target,
+    request: { ...run.request(), model: target.model, options: target.options },
+    policy: contextPolicy ?? target.contextPolicy,
+    memory: run.memory,
+    facts,
+    whole,
+  };
+  return callWithinContext(call, signal);
 }
 
 /** The contract: the first non-empty text, reasoning or tool call commits. So does the end of an answer that is empty. */
@@ -59,127 +102,78 @@ function role(event: ChatEvent): OutputRole {
   }
 }
 
-/** One model call being read: what it says becomes the run's events, and in the end its result. */
-class Step {
-  readonly #step: number;
-  readonly #parts: PartAssembler;
-  readonly #warnings: Warning[] = [];
-  #target: ReadyTarget<"chat"> | undefined;
-  #attempts: readonly Attempt[] = [];
-  #begun = false;
-  #model: string | undefined;
-  #providerRequestId: string | undefined;
-  #finished: Extract<ChatEvent, { type: "finished" }> | undefined;
+/** What a run has come to so far. */
+class Run {
+  readonly input: RunInput;
+  readonly steps: StepResult[] = [];
+  readonly memory: ContextMemory = createContextMemory();
+  readonly callIds: Set<string>;
+  readonly #asked: readonly Message[];
+  readonly #added: Message[] = [];
 
-  constructor(step: number, firstIndex: number, hideReasoning: boolean) {
-    this.#step = step;
-    this.#parts = new PartAssembler(firstIndex, hideReasoning);
+  constructor(input: RunInput) {
+    this.input = input;
+    this.#asked = joinToolMessages(input.request.messages);
+    this.callIds = new Set(this.#asked.flatMap(({ parts }) => parts.flatMap(callId)));
   }
 
-  read(event: FallbackEvent<"chat", ChatEvent>): readonly RunEvent[] {
-    switch (event.type) {
-      case "output":
-        return this.#readChat(event.output);
-      case "attempt-failed":
-        return [event];
-      case "progress":
-        return event.output.type === "progress" ? [{ type: "heartbeat", note: event.output.note }] : [];
-      case "committed":
-        this.#target = event.target;
-        this.#attempts = event.attempts;
-        return [];
-      default:
-        return event satisfies never;
-    }
+  add(step: StepResult, results: readonly Message[]): void {
+    this.steps.push(step);
+    if (step.parts.length > 0) this.#added.push({ role: "assistant", parts: step.parts });
+    this.#added.push(...results);
   }
 
-  result(): RunResult {
-    const parts = this.#parts.parts;
-    const pendingToolCalls = parts.filter(isClientToolCall);
-    const message: Message = { role: "assistant", parts };
+  /** For the next model call. That a tool must be used is met by the first; else the model could never answer. */
+  request(): Omit<ChatRequest, "model" | "options"> {
+    const { request, tools } = this.input;
+    const { toolChoice } = request;
     return {
-      text: parts.flatMap((part) => (part.type === "text" ? part.text : [])).join(""),
-      finishReason: this.#finishReason(pendingToolCalls),
-      providerFinishReason: this.#finished?.providerFinishReason ?? "",
-      messages: parts.length > 0 ? [message] : [],
-      pendingToolCalls,
-      usage: this.#usage(),
-      routeResult: this.#routeResult(),
-      warnings: this.#warnings,
-      ...(this.#finished?.metadata && { metadata: this.#finished.metadata satisfies JsonObject }),
+      ...request,
+      messages: [...this.#asked, ...this.#added],
+      tools: tools.modelTools,
+      ...(this.steps.length > 0 && toolChoice?.mode === "required" && { toolChoice: { ...toolChoice, mode: "auto" } }),
     };
   }
 
-  #readChat(event: ChatEvent): readonly RunEvent[] {
-    switch (event.type) {
-      case "response":
-        this.#model = event.model ?? this.#model;
-        this.#providerRequestId = event.requestId ?? this.#providerRequestId;
-        this.#warnings.push(...(event.warnings ?? []));
-        return [];
-      case "part-started":
-        return this.#afterBegin(this.#parts.start(event.key, event.part));
-      case "delta":
-        return this.#afterBegin(this.#parts.delta(event.key, event.text));
-      case "part-finished":
-        return this.#afterBegin(this.#parts.finish(event));
-      case "part":
-        return this.#afterBegin(this.#parts.whole(event.part));
-      case "progress":
-        return [{ type: "heartbeat", note: event.note }];
-      case "finished":
-        return this.#finish(event);
-      default:
-        return event satisfies never;
-    }
+  isOver({ finishReason, parts }: StepResult): boolean {
+    const calls = parts.filter(isOpenCall);
+    const waits = calls.some(({ executor }) => executor === "client");
+    return calls.length === 0 || waits || !mayRunTools(finishReason) || this.steps.length >= this.input.maxSteps;
   }
 
-  #finish(event: Extract<ChatEvent, { type: "finished" }>): readonly RunEvent[] {
-    this.#finished = event;
-    this.#warnings.push(...(event.warnings ?? []));
-    const last = this.#parts.finishAll();
-    const finishReason = this.#finishReason(this.#parts.parts.filter(isClientToolCall));
-    return [...this.#begin(), ...last, { type: "step-finished", step: this.#step, finishReason, usage: this.#usage() }];
-  }
-
-  #afterBegin(events: readonly RunEvent[]): readonly RunEvent[] {
-    if (this.#begun || events.length === 0) return events;
-    return [...this.#begin(), ...events];
-  }
-
-  /** `started` and `step_started` come with the first output, when everything they tell is known. */
-  #begin(): readonly RunEvent[] {
-    if (this.#begun) return [];
-    this.#begun = true;
-    const routeResult = this.#routeResult();
-    return [
-      { type: "started", routeResult, warnings: [...this.#warnings] },
-      { type: "step-started", step: this.#step, routeResult },
-    ];
-  }
-
-  /** Some vendors say `stop` after a tool call. */
-  #finishReason(pendingToolCalls: readonly ToolCallPart[]): FinishReason {
-    const reason = this.#finished?.finishReason ?? "other";
-    return reason === "stop" && pendingToolCalls.length > 0 ? "tool_calls" : reason;
-  }
-
-  #usage(): Usage {
-    return { modelCalls: 1, ...this.#finished?.usage };
-  }
-
-  #routeResult(): RouteResult {
+  result(): RunResult {
+    const last = this.steps.at(-1);
+    if (!last) throw new Error("a run without a step");
+    const text = last.parts.flatMap((part) => (part.type === "text" ? part.text : [])).join("");
+    const pendingToolCalls = last.parts.filter(isOpenCall).filter(({ executor }) => executor === "client");
+    const finishReason = finishReasonOf(last, pendingToolCalls);
+    const wrong = this.input.checkOutput?.(text, finishReason);
     return {
-      targetIndex: this.#target?.index,
-      provider: this.#target?.provider ?? "",
-      providerKind: this.#target?.kind ?? "",
-      model: this.#model ?? this.#target?.model ?? "",
-      ...(this.#providerRequestId && { providerRequestId: this.#providerRequestId }),
-      attempts: this.#attempts,
+      text,
+      finishReason,
+      providerFinishReason: last.providerFinishReason,
+      messages: this.#added,
+      pendingToolCalls,
+      usage: this.steps.map(({ usage }) => usage).reduce(addUsage),
+      routeResult: { ...last.routeResult, attempts: this.steps.flatMap(({ routeResult }) => routeResult.attempts) },
+      warnings: [...distinct(this.steps.flatMap(({ warnings }) => warnings)), ...(wrong ? [wrong] : [])],
+      ...(last.metadata && { metadata: last.metadata }),
     };
   }
 }
 
-function isClientToolCall(part: Part): part is ToolCallPart {
-  return part.type === "tool-call" && part.executor === "client";
+function callId(part: Part): string[] {
+  return part.type === "tool-call" ? [part.id] : [];
+}
+
+/** A last step that called tools of this server was cut short by `maxSteps`. */
+function finishReasonOf({ finishReason, parts }: StepResult, pending: readonly ToolCallPart[]): FinishReason {
+  if (pending.length > 0 || !parts.some(isOpenCall)) return finishReason;
+  return mayRunTools(finishReason) ? "max_steps" : finishReason;
+}
+
+/** What every step warns of is told once; of what changes from step to step, such as what was left out, the last. */
+function distinct(warnings: readonly Warning[]): readonly Warning[] {
+  const keyOf = ({ code, field, message }: Warning) => JSON.stringify([code, field || message]);
+  return [...new Map(warnings.map((warning) => [keyOf(warning), warning])).values()];
 }

@@ -1,4 +1,5 @@
 import type { Chat } from "./chat.ts";
+import type { Images } from "./images.ts";
 import type { JsonObject } from "./json.ts";
 import type { Models } from "./models.ts";
 import type { Strategy, Target } from "./route.ts";
@@ -14,6 +15,7 @@ export interface Capabilities {
   readonly speech?: Speech;
   readonly transcription?: Transcription;
   readonly liveTranscription?: LiveTranscription;
+  readonly images?: Images;
 }
 
 export type Capability = keyof Capabilities;
@@ -39,6 +41,8 @@ export interface ProviderKind {
   readonly baseUrlRequired: boolean;
   /** Its usual address; empty when it has none. */
   readonly defaultBaseUrl: string;
+  /** How its models count tokens, where a library does; an estimate is used where not. */
+  readonly tokenizer?: "o200k";
   /** The JSON Schema (2020-12) of `Provider.settings`; absent when it has none. */
   readonly settingsSchema?: JsonObject;
   create(connection: ProviderConnection, upstream: Upstream): Capabilities;

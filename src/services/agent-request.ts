@@ -1,109 +1,67 @@
 import type {
-  AgentConfig,
   GenerationConfig as ProtoGenerationConfig,
   OutputFormat as ProtoOutputFormat,
 } from "../../gen/livellm/v1/agent_pb.ts";
 import { ReasoningConfig_Effort as Effort } from "../../gen/livellm/v1/agent_pb.ts";
 import type { RunRequest, RunStreamRequest } from "../../gen/livellm/v1/agent_service_pb.ts";
 import { Modality as ProtoModality } from "../../gen/livellm/v1/common_pb.ts";
-import {
-  ToolChoice_Mode as ChoiceMode,
-  WebSearch_ContextSize as ContextSize,
-  type Tool as ProtoTool,
-} from "../../gen/livellm/v1/tool_pb.ts";
-import type { ChatRequest, GenerationConfig, Modality, OutputFormat, ReasoningConfig } from "../core/chat.ts";
-import { invalidRequest, LivellmError } from "../core/error.ts";
-import type { JsonObject } from "../core/json.ts";
-import type { ModelTool, ToolChoice } from "../core/tools.ts";
-import { checkConversation } from "./conversation-checks.ts";
-import { messageFromProto } from "./messages.ts";
+import { type CheckOutput, createOutputCheck } from "../agent/output-check.ts";
+import type { RunInput } from "../agent/run.ts";
+import type { GenerationConfig, Modality, OutputFormat, ReasoningConfig } from "../core/chat.ts";
+import { invalidRequest, type Violation } from "../core/error.ts";
+import type { ToolSource } from "../tools/tool-source.ts";
+import { toolChoiceFromProto, toolFromProto } from "./agent-tools.ts";
+import { checkConversation, type RequestChecks } from "./conversation-checks.ts";
+import { messagesFromProto } from "./messages.ts";
+import { contextPolicyFromProto } from "./route-messages.ts";
 
-/** The contract's request in core terms, without what the route decides. Throws with every violation at once. */
-export function chatRequestFromProto(request: RunRequest | RunStreamRequest): Omit<ChatRequest, "model" | "options"> {
-  const violations = checkConversation(request);
+/** A run as the caller asked for it, without what the route and its tools decide. */
+export type AskedRun = Pick<RunInput, "request" | "maxSteps" | "contextPolicy" | "checkOutput"> & {
+  readonly tools: readonly ToolSource[];
+};
+
+/** The contract's. */
+const defaultMaxSteps = 10;
+
+/** The contract's request in core terms. Throws with every violation at once. */
+export function askedRunFromProto(request: RunRequest | RunStreamRequest, checks: RequestChecks): AskedRun {
+  const { config } = request;
+  const outputFormat = outputFormatFromProto(config?.outputFormat);
+  const output = checkedOutput(outputFormat, config?.outputFormat, checks);
+  const violations = [...checkConversation(request, checks), ...output.violations];
   if (violations.length > 0) throw invalidRequest(violations);
-  const config = request.config;
-  refuseWhatComesLater(config);
   return {
-    instructions: config?.instructions ?? "",
-    messages: request.messages.map(messageFromProto),
+    request: {
+      instructions: config?.instructions ?? "",
+      messages: messagesFromProto(request.messages),
+      toolChoice: toolChoiceFromProto(config),
+      parallelToolCalls: config?.parallelToolCalls,
+      generation: generationFromProto(config?.generation),
+      outputFormat,
+      requestId: request.caller?.requestId ?? "",
+      userId: request.caller?.userId ?? "",
+    },
     tools: (config?.tools ?? []).map(toolFromProto),
-    toolChoice: toolChoiceFromProto(config),
-    parallelToolCalls: config?.parallelToolCalls,
-    generation: generationFromProto(config?.generation),
-    outputFormat: outputFormatFromProto(config?.outputFormat),
-    requestId: request.caller?.requestId ?? "",
-    userId: request.caller?.userId ?? "",
+    maxSteps: config?.maxSteps ?? defaultMaxSteps,
+    contextPolicy: contextPolicyFromProto(config?.contextPolicy),
+    checkOutput: output.check,
   };
 }
 
-function refuseWhatComesLater(config: AgentConfig | undefined): void {
-  if ((config?.contextPolicy?.strategy ?? 0) > 1) throw later("context policies other than STRATEGY_DISABLED");
-}
-
-function later(what: string): LivellmError {
-  return new LivellmError("unimplemented", "unsupported", `${what} are not served yet`);
-}
-
-function toolFromProto({ kind }: ProtoTool): ModelTool {
-  switch (kind.case) {
-    case "function":
-      return {
-        type: "function",
-        name: kind.value.name,
-        ...(kind.value.description && { description: kind.value.description }),
-        ...schemaText(kind.value.inputSchemaJson, kind.value.inputSchema as JsonObject | undefined, "inputSchemaJson"),
-        strict: kind.value.strict,
-      };
-    case "webSearch":
-      return {
-        type: "web-search",
-        contextSize: contextSizes.get(kind.value.contextSize),
-        allowedDomains: kind.value.allowedDomains,
-        blockedDomains: kind.value.blockedDomains,
-        maxUses: kind.value.maxUses,
-        regionCode: kind.value.regionCode || undefined,
-        city: kind.value.city || undefined,
-        timeZone: kind.value.timeZone || undefined,
-      };
-    case "codeExecution":
-      return { type: "code-execution" };
-    case "providerTool":
-      return { type: "provider-tool", providerType: kind.value.type, config: (kind.value.config ?? {}) as JsonObject };
-    case "mcpServer":
-      throw later("MCP servers");
-    case undefined:
-      throw new LivellmError("invalid_argument", "invalid_request", "a tool says nothing of its kind");
-    default:
-      return kind satisfies never;
+function checkedOutput(
+  format: OutputFormat | undefined,
+  asked: ProtoOutputFormat | undefined,
+  { schemas }: RequestChecks,
+): { readonly check?: CheckOutput; readonly violations: readonly Violation[] } {
+  try {
+    return { check: createOutputCheck(format, schemas), violations: [] };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const asText = asked?.format.case === "jsonSchema" && asked.format.value.schemaJson !== "";
+    const field = `config.outputFormat.jsonSchema.${asText ? "schemaJson" : "schema"}`;
+    return { violations: [{ field, reason: "PATTERN", description: error.message }] };
   }
 }
-
-const contextSizes = new Map<ContextSize, "low" | "medium" | "high">([
-  [ContextSize.LOW, "low"],
-  [ContextSize.MEDIUM, "medium"],
-  [ContextSize.HIGH, "high"],
-]);
-
-/** The schema as text; a Struct has lost its key order, but not its meaning. */
-function schemaText<K extends string>(
-  text: string,
-  struct: JsonObject | undefined,
-  key: K,
-): Partial<Record<K, string>> {
-  if (text === "" && !struct) return {};
-  return { [key]: text || JSON.stringify(struct) } as Record<K, string>;
-}
-
-function toolChoiceFromProto(config: AgentConfig | undefined): ToolChoice | undefined {
-  const choice = config?.toolChoice;
-  return choice && { mode: choiceModes.get(choice.mode) ?? "auto", toolNames: choice.toolNames };
-}
-
-const choiceModes = new Map<ChoiceMode, ToolChoice["mode"]>([
-  [ChoiceMode.DISABLED, "disabled"],
-  [ChoiceMode.REQUIRED, "required"],
-]);
 
 function generationFromProto(generation: ProtoGenerationConfig | undefined): GenerationConfig {
   if (!generation) return { stopSequences: [], outputModalities: [] };

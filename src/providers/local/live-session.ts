@@ -22,8 +22,8 @@ const eventsAhead = 32;
 const utterancesAhead = 4;
 
 /**
- * One live session. Listening and writing down go on side by side, so that the start and end of speech are told at once;
- * what is written down is told in order.
+ * One live session. Listening and writing down go on side by side, so that the start and end of speech are told at
+ * once; what is written down is told in order.
  */
 export class LiveSession {
   readonly #engine: LocalEngine;

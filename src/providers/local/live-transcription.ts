@@ -6,8 +6,8 @@ import { checkRecognition } from "./recognise.ts";
 const modes = ["silence", "manual"] as const;
 
 /**
- * Live audio written down by Moonshine: Silero's voice activity finds the utterances, and each is written down when it ends,
- * or when the caller commits. Interim results are made by writing down what there is of an utterance so far.
+ * Live audio written down by Moonshine: Silero's voice activity finds the utterances, and each is written down when it
+ * ends, or when the caller commits. Interim results are made by writing down what there is of an utterance so far.
  */
 export function createLiveTranscription(engine: LocalEngine): LiveTranscription {
   return {

@@ -27,8 +27,8 @@ export interface MoonshineAnswer {
 }
 
 /**
- * Moonshine by Useful Sensors (MIT, English): an encoder over the samples themselves, and a decoder that writes one token
- * after the other. Each model is loaded with the first request for it.
+ * Moonshine by Useful Sensors (MIT, English): an encoder over the samples themselves, and a decoder that writes one
+ * token after the other. Each model is loaded with the first request for it.
  */
 answerRequests<MoonshineSetup, MoonshineRequest, MoonshineAnswer>(async ({ engineFolder }) => {
   const runtime = loadOnnxRuntime(engineFolder);

@@ -5,8 +5,8 @@ const longestPhrase = 8;
 const mostTimes = 6;
 
 /**
- * Where a model that has begun to repeat itself should have stopped: behind the first of six equal phrases at the end. A model
- * does so when the audio is cut in the middle of a word. Undefined when it has not.
+ * Where a model that has begun to repeat itself should have stopped: behind the first of six equal phrases at the end.
+ * A model does so when the audio is cut in the middle of a word. Undefined when it has not.
  */
 export function endOfRepetition(tokens: readonly number[]): number | undefined {
   for (let length = 1; length <= longestPhrase; length++) {

@@ -1,6 +1,6 @@
 /**
- * As much of WASI (wasi_snapshot_preview1) as a program needs that takes arguments and writes one file: the file is kept in
- * memory. Node's own WASI would need a real file for it, and warns on standard error that it is experimental.
+ * As much of WASI (wasi_snapshot_preview1) as a program needs that takes arguments and writes one file: the file is
+ * kept in memory. Node's own WASI would need a real file for it, and warns on standard error that it is experimental.
  */
 export interface WasiProgram {
   /** The bytes of the file that the program wrote. Throws when it ended with another status than 0. */

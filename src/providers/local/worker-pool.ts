@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { LivellmError } from "../../core/error.ts";
 
@@ -44,8 +43,8 @@ interface Job<Request, Answer> {
 }
 
 /**
- * Worker threads for work that would hold up the event loop. Each does one request at a time; requests wait in order. A pool
- * without work keeps no process alive, and after a minute no memory.
+ * Worker threads for work that would hold up the event loop. Each does one request at a time; requests wait in order. A
+ * pool without work keeps no process alive, and after a minute no memory.
  */
 export class WorkerPool<Request, Answer> {
   readonly #options: WorkerPoolOptions;
@@ -145,8 +144,8 @@ class Seat<Request, Answer> {
   }
 
   /**
-   * Never by `terminate()`: it interrupts native code, and onnxruntime-node answers that by aborting the whole process. What is
-   * under way is cancelled, and ends within a step.
+   * Never by `terminate()`: it interrupts native code, and onnxruntime-node answers that by aborting the whole process.
+   * What is under way is cancelled, and ends within a step.
    */
   async close(): Promise<void> {
     clearTimeout(this.#idleTimer);
@@ -158,7 +157,7 @@ class Seat<Request, Answer> {
     if (!worker) return;
     worker.ref();
     worker.postMessage(endWorker);
-    await once(worker, "exit");
+    await new Promise((resolve) => worker.once("exit", resolve));
   }
 
   #start(): Worker {
