@@ -5,6 +5,7 @@ import { createErrorExplainer } from "./interceptors/explain-error.ts";
 import { createInterceptors } from "./interceptors/index.ts";
 import { providerKinds } from "./providers/index.ts";
 import { createLocalEngine } from "./providers/local/index.ts";
+import { ollamaAnswers, ollamaBaseUrl } from "./providers/ollama/index.ts";
 import { createSettingsCheck } from "./providers/settings.ts";
 import { ProviderPool } from "./routing/provider-pool.ts";
 import { createProviderRegistry } from "./routing/provider-registry.ts";
@@ -19,7 +20,11 @@ import { createHealth } from "./transport/health.ts";
 import { createHttpHandler } from "./transport/http-handler.ts";
 import { type Listening, listen } from "./transport/listener.ts";
 import { createReflectionRoutes } from "./transport/reflection.ts";
+import { createFetch } from "./upstream/fetch.ts";
 import { createUpstream } from "./upstream/upstream.ts";
+
+/** The largest answer of an MCP server. */
+const maxMcpBodyBytes = 64 * 1024 * 1024;
 
 /** A gateway that is built and not yet listening. */
 export interface App {
@@ -36,7 +41,8 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
   const dataFolder = dataFolderOf(config.databaseUrl);
   const masterKey = await loadMasterKey({ masterKeyHex: config.masterKey?.reveal(), dataFolder }, warn);
   const store = await openStore(config.databaseUrl, createSealer(masterKey));
-  const registry = await createProviderRegistry({ store, configured: configuredProviders(config), kinds, warn });
+  const configured = [...configuredProviders(config), ...(await findOllama(config))];
+  const registry = await createProviderRegistry({ store, configured, kinds, warn });
   const pool = new ProviderPool(({ apiKey, headers }) =>
     createUpstream({
       connectTimeoutMs: config.connectTimeoutMs,
@@ -44,9 +50,13 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
     }),
   );
   const resolver = createResolver({ ...config, providers: registry, pool });
+  const mcp = createFetch({ connectTimeoutMs: config.connectTimeoutMs, maxBodyBytes: maxMcpBodyBytes });
   const services = createServices({
     resolver,
     registry,
+    mcpFetch: mcp.fetch,
+    modelFacts: { contextWindowOf: () => undefined, tokenizerOf: (kind) => kinds.get(kind)?.tokenizer },
+    maxMediaBytes: config.maxMediaBytes,
     heartbeatIntervalMs: config.heartbeatIntervalMs,
     idleTimeoutMs: config.idleTimeoutMs,
     maxKeptAudioMs: config.maxKeptAudioMs,
@@ -84,6 +94,7 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
       handler.drain();
       await listening?.close(config.shutdownGraceMs);
       await pool.close();
+      await mcp.close();
       await engine.close();
       registry.close();
       await store.close();
@@ -97,6 +108,22 @@ function configuredProviders(config: Config): readonly ProviderConfig[] {
     readOnlyProvider({ kind: "local" }, "Local engine", "echo"),
     ...config.providers.map((provider) => readOnlyProvider(provider, "From the environment", "")),
   ];
+}
+
+/** Ollama where the environment says, or where it usually is when it answers there. */
+async function findOllama({ ollamaHost }: Config): Promise<readonly ProviderConfig[]> {
+  const baseUrl = ollamaBaseUrl(ollamaHost);
+  const found = ollamaHost !== "" || (await answersAt(baseUrl));
+  return found ? [readOnlyProvider({ kind: "ollama", baseUrl }, "Ollama", "")] : [];
+}
+
+async function answersAt(baseUrl: string): Promise<boolean> {
+  const upstream = createUpstream({ connectTimeoutMs: 300, secrets: [] });
+  try {
+    return await ollamaAnswers(upstream, baseUrl, new AbortController().signal);
+  } finally {
+    await upstream.close();
+  }
 }
 
 function readOnlyProvider(provider: EnvironmentProvider, displayName: string, defaultModel: string): ProviderConfig {

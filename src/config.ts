@@ -125,6 +125,11 @@ export const variables = {
   GROQ_BASE_URL: { description: "Where it is.", default: "", read: httpUrl },
   ELEVENLABS_API_KEY: { description: "Makes the read-only provider `elevenlabs`.", default: "", read: secret },
   ELEVENLABS_BASE_URL: { description: "Where it is.", default: "", read: httpUrl },
+  OLLAMA_HOST: {
+    description: "Where Ollama is; makes the read-only provider `ollama`, as does one that answers at its usual port.",
+    default: "",
+    read: text,
+  },
 } as const satisfies Readonly<Record<string, Variable<unknown>>>;
 
 /** What the environment says, checked. */
@@ -156,6 +161,8 @@ export interface Config {
   readonly shutdownGraceMs: number;
   readonly logLevel: Environment["LOG_LEVEL"];
   readonly providers: readonly EnvironmentProvider[];
+  /** As Ollama itself reads it: with or without a scheme and a port. Empty: its usual place. */
+  readonly ollamaHost: string;
 }
 
 /** Reads the environment once. Throws one Error that names every variable that is wrong, and never their values. */
@@ -179,6 +186,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     shutdownGraceMs: env.LIVELLM_SHUTDOWN_GRACE_MS,
     logLevel: env.LOG_LEVEL,
     providers: environmentProviders(env),
+    ollamaHost: env.OLLAMA_HOST,
   });
 }
 

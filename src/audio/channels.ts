@@ -1,6 +1,6 @@
 /**
- * Changes the number of interleaved channels: the same, any to one (their mean), one to any (the same in each). Whole frames.
- * Throws a RangeError for other changes.
+ * Changes the number of interleaved channels: the same, any to one (their mean), one to any (the same in each). Whole
+ * frames. Throws a RangeError for other changes.
  */
 export function mixChannels(samples: Float32Array, from: number, to: number): Float32Array {
   if (from === to) return samples;

@@ -7,7 +7,10 @@ import { plainMediaType } from "./media-type.ts";
 export interface FormatChoice {
   /** One of the offered forms. */
   readonly ask: AudioFormat;
-  /** What to convert to, from the form that the answer turns out to have (a rate of 0: its own); absent: it is passed on. */
+  /**
+   * What to convert to, from the form that the answer turns out to have (a rate of 0: its own); absent: it is passed
+   * on.
+   */
   readonly convertTo?: AudioFormat;
   readonly warnings: readonly Warning[];
 }
@@ -34,8 +37,8 @@ export function chooseFormat(wanted: AudioFormat | undefined, offered: readonly 
 }
 
 /**
- * Chooses the form in which live audio goes to a model: as it comes where the model takes that, else samples at the lowest
- * rate that loses nothing, else at the highest there is. Undefined when the model takes no samples at all.
+ * Chooses the form in which live audio goes to a model: as it comes where the model takes that, else samples at the
+ * lowest rate that loses nothing, else at the highest there is. Undefined when the model takes no samples at all.
  */
 export function chooseInputFormat(given: AudioFormat, accepted: readonly AudioFormat[]): AudioFormat | undefined {
   const same = accepted.find(
@@ -58,7 +61,9 @@ function toTarget({ mimeType, sampleRateHertz, channelCount }: AudioFormat): Aud
   return { mimeType: plain, sampleRateHertz: sampleRateHertz || usual, channelCount: channelCount || 1 };
 }
 
-/** Whether an offered form is what is wanted, as it is. What cannot be converted is taken with a rate that is not known. */
+/**
+ * Whether an offered form is what is wanted, as it is. What cannot be converted is taken with a rate that is not known.
+ */
 function serves(offered: AudioFormat, wanted: AudioFormat): boolean {
   if (offered.mimeType !== wanted.mimeType) return false;
   const rate = wanted.sampleRateHertz === 0 || offered.sampleRateHertz === wanted.sampleRateHertz;

@@ -19,8 +19,8 @@ export interface Converter {
 
 /**
  * Converts `audio/pcm`, `audio/ulaw`, `audio/alaw` and `audio/wav` into each other, at any rates and with one or two
- * channels. `from` WAV: its own header counts. `to`: a rate of 0 is that of the source, a channel count of 0 is 1; WAV is
- * PCM16, with its lengths open (see `closeWav`). The two being the same, bytes go through untouched.
+ * channels. `from` WAV: its own header counts. `to`: a rate of 0 is that of the source, a channel count of 0 is 1; WAV
+ * is PCM16, with its lengths open (see `closeWav`). The two being the same, bytes go through untouched.
  *
  * Throws `failed_precondition` for other forms, and `invalid_argument` from `push` for a WAV file that cannot be read.
  */

@@ -10,9 +10,9 @@ export interface Framer {
 }
 
 /**
- * Cuts headerless audio into frames of `chunkMs`. Where the rate gives no whole number of samples (11,025 Hz × 10 ms), frames
- * differ by one sample and n of them last n × chunkMs. Frames may be views of what was pushed. Throws a RangeError for audio
- * with a header, or without a rate.
+ * Cuts headerless audio into frames of `chunkMs`. Where the rate gives no whole number of samples (11,025 Hz × 10 ms),
+ * frames differ by one sample and n of them last n × chunkMs. Frames may be views of what was pushed. Throws a
+ * RangeError for audio with a header, or without a rate.
  */
 export function createFramer(format: AudioFormat, chunkMs: number): Framer {
   if (!isHeaderless(format.mimeType)) throw new RangeError(`${format.mimeType} cannot be cut by time`);

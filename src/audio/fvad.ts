@@ -21,14 +21,15 @@ const frameSamples = 480; // 30 ms, the longest there is
 const mode = 3;
 
 /**
- * It takes the first 90 ms of any noise for speech, until it knows the background. They are called silence: where they are
- * speech after all, the segmenter's prefix brings them back.
+ * It takes the first 90 ms of any noise for speech, until it knows the background. They are called silence: where they
+ * are speech after all, the segmenter's prefix brings them back.
  */
 const learningFrames = 4;
 
 /**
- * The voice activity detector of WebRTC (libfvad, BSD-3-Clause) as WebAssembly: 14 µs a frame, no model to load. It knows
- * yes and no only, so that a segmenter's threshold has no say. The module is loaded once, each stream has a state in it.
+ * The voice activity detector of WebRTC (libfvad, BSD-3-Clause) as WebAssembly: 14 µs a frame, no model to load. It
+ * knows yes and no only, so that a segmenter's threshold has no say. The module is loaded once, each stream has a state
+ * in it.
  */
 export function createFvadLoader(): () => Promise<VoiceActivity> {
   let module: Promise<FvadModule> | undefined;

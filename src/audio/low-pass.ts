@@ -1,4 +1,6 @@
-/** The filter of a resampler: a row of coefficients for each place that an output sample can have between two inputs. */
+/**
+ * The filter of a resampler: a row of coefficients for each place that an output sample can have between two inputs.
+ */
 export interface PolyphaseFilter {
   /** Coefficients in a row: even, and a multiple of 4. */
   readonly taps: number;
@@ -17,8 +19,9 @@ const cutoff = 0.9;
 const beta = 0.1102 * (100 - 8.7);
 
 /**
- * A windowed sinc for the rational ratio `up` / `down`. 32 taps going up, where nothing aliases and images lie an octave
- * away for speech; 64 going down, counted at the slower rate, so that at 0.9 + 0.1 nothing is left that could alias.
+ * A windowed sinc for the rational ratio `up` / `down`. 32 taps going up, where nothing aliases and images lie an
+ * octave away for speech; 64 going down, counted at the slower rate, so that at 0.9 + 0.1 nothing is left that could
+ * alias.
  */
 export function designLowPass(up: number, down: number): PolyphaseFilter {
   const slowdown = Math.max(1, down / up);

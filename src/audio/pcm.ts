@@ -20,8 +20,8 @@ export function toInt16(sample: number): number {
 }
 
 /**
- * Hands on whole frames of so many bytes and carries what is left over to the next call: a chunk may end inside a sample.
- * What it returns may be a view of what it was given.
+ * Hands on whole frames of so many bytes and carries what is left over to the next call: a chunk may end inside a
+ * sample. What it returns may be a view of what it was given.
  */
 export function createFrameCarry(frameBytes: number): (bytes: Uint8Array) => Uint8Array {
   let rest: Uint8Array = new Uint8Array(0);

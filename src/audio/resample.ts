@@ -1,8 +1,8 @@
 import { designLowPass, type PolyphaseFilter } from "./low-pass.ts";
 
 /**
- * Changes the rate of one channel. The output is the same, bit for bit, however the input is cut, is not delayed against
- * it, and N samples in give exactly ⌈N × to / from⌉ out. Images and aliases are at least 90 dB down.
+ * Changes the rate of one channel. The output is the same, bit for bit, however the input is cut, is not delayed
+ * against it, and N samples in give exactly ⌈N × to / from⌉ out. Images and aliases are at least 90 dB down.
  */
 export interface Resampler {
   /** What can be told so far; the last 16 to 32 samples of the slower rate wait for what follows them. */

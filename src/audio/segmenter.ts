@@ -37,8 +37,8 @@ export interface Segmenter {
   /** The next frame. `speech-ended` comes before the utterance that it ends. */
   push(probability: number): readonly SegmenterEvent[];
   /**
-   * The turn is over here, silence or not; frames go on counting. `heardSample` is how much audio there is, when that is more
-   * than the frames given.
+   * The turn is over here, silence or not; frames go on counting. `heardSample` is how much audio there is, when that
+   * is more than the frames given.
    */
   flush(heardSample?: number): readonly SegmenterEvent[];
   /** Where the utterance began that is under way. */

@@ -6,9 +6,9 @@ export interface KnownAudio {
 }
 
 /**
- * Recognises WAV, Ogg, WebM and Matroska, MP3 (with and without ID3), FLAC, MP4/M4A and AAC (ADTS) by their first bytes.
- * Undefined for samples without a header, and for what is not known. MP3 and AAC begin with as little as 11 bits that samples
- * have by chance too, so these two count only when a second frame follows where the first one ends.
+ * Recognises WAV, Ogg, WebM and Matroska, MP3 (with and without ID3), FLAC, MP4/M4A and AAC (ADTS) by their first
+ * bytes. Undefined for samples without a header, and for what is not known. MP3 and AAC begin with as little as 11 bits
+ * that samples have by chance too, so these two count only when a second frame follows where the first one ends.
  */
 export function sniffAudio(bytes: Uint8Array): KnownAudio | undefined {
   if ((startsWith(bytes, 0, "RIFF") || startsWith(bytes, 0, "RF64")) && startsWith(bytes, 8, "WAVE")) return wav;

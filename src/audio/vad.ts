@@ -4,8 +4,8 @@ export interface VoiceActivity {
   readonly frameSamples: number;
   readonly sampleRateHertz: number;
   /**
-   * How likely it is, from 0 to 1, that a frame is speech. `frame`: exactly `frameSamples` samples from -1 to 1; the next one
-   * is given when the answer is there.
+   * How likely it is, from 0 to 1, that a frame is speech. `frame`: exactly `frameSamples` samples from -1 to 1; the
+   * next one is given when the answer is there.
    */
   probability(frame: Float32Array): number | Promise<number>;
   /** Lets go of it; nothing is asked after, and what is pending rejects. */

@@ -12,8 +12,8 @@ const highestRateHertz = 384_000;
 const mostChannels = 8;
 
 /**
- * Reads the body of a `fmt ` chunk. Throws `invalid_argument` that says what is wrong with it, or what is not supported:
- * compressed samples other than µ-law and A-law, more than 8 channels, rates outside 1,000 to 384,000 Hz.
+ * Reads the body of a `fmt ` chunk. Throws `invalid_argument` that says what is wrong with it, or what is not
+ * supported: compressed samples other than µ-law and A-law, more than 8 channels, rates outside 1,000 to 384,000 Hz.
  * Source: Microsoft, Multiple Channel Audio Data and WAVE Files (WAVE_FORMAT_EXTENSIBLE).
  */
 export function readWavLayout(body: Uint8Array): WavLayout {

@@ -3,9 +3,9 @@ import { containerName } from "./sniff.ts";
 import { badWav, readWavLayout, type WavLayout } from "./wav-layout.ts";
 
 /**
- * Reads a WAV file as it comes, cut anywhere. Chunks that are not `fmt ` and `data` are skipped, and nothing but the head of
- * a chunk is ever held back, so a header of any length costs no memory. Sizes that a writer could not know (0, or all ones,
- * as pipes leave them; RF64) mean "to the end".
+ * Reads a WAV file as it comes, cut anywhere. Chunks that are not `fmt ` and `data` are skipped, and nothing but the
+ * head of a chunk is ever held back, so a header of any length costs no memory. Sizes that a writer could not know (0,
+ * or all ones, as pipes leave them; RF64) mean "to the end".
  */
 export class WavReader {
   /** Known as soon as the `fmt ` chunk has been read, and always before the first samples. */
@@ -15,7 +15,9 @@ export class WavReader {
   /** Bytes of the chunk under way that are still to come. */
   #left = 0;
 
-  /** The samples in these bytes, without any of the file around them. Throws `invalid_argument` when it is no WAV file. */
+  /**
+   * The samples in these bytes, without any of the file around them. Throws `invalid_argument` when it is no WAV file.
+   */
   push(bytes: Uint8Array): Uint8Array {
     let rest: Uint8Array | undefined = joinBytes(this.#pending, bytes);
     let data: Uint8Array = new Uint8Array(0);

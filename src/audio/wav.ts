@@ -10,8 +10,8 @@ const formatTags: Readonly<Record<string, number>> = { "audio/pcm": 1, "audio/al
 const open = 0xffffffff;
 
 /**
- * The header before samples of a headerless form. Without a length it is that of a stream: readers then take what follows as
- * samples to the end, as ffmpeg, sox, browsers and {@link WavReader} do.
+ * The header before samples of a headerless form. Without a length it is that of a stream: readers then take what
+ * follows as samples to the end, as ffmpeg, sox, browsers and {@link WavReader} do.
  */
 export function wavHeader(samples: AudioFormat, dataBytes = open): Uint8Array {
   const chunks = [chunk("fmt ", formatBody(samples)), ...factChunk(samples, dataBytes), chunkHead("data", dataBytes)];

@@ -1,5 +1,6 @@
 import { withFallback } from "../routing/fallback.ts";
 import type { ReadyTarget } from "../routing/plan.ts";
+import type { UsageMeter } from "../routing/usage-meter.ts";
 import { type RenderedSpeech, renderSpeech } from "./render-speech.ts";
 import type { SpeakEvent } from "./speak-event.ts";
 import { SpeechOutput } from "./speech-output.ts";
@@ -15,7 +16,13 @@ export async function* speak(
 ): AsyncGenerator<SpeakEvent, void, undefined> {
   const run = new SpeechRun();
   const open = (target: ReadyTarget<"speech">, s: AbortSignal) => speakWith(target, call, s);
-  for await (const event of withFallback(call.plan, { open, role }, signal)) yield* run.read(event);
+  const meter = () => meterOf(call.text);
+  for await (const event of withFallback(call.plan, { open, role, meter }, signal)) yield* run.read(event);
+}
+
+/** Speech is billed by the text that is asked for, even where not all of it was heard. */
+function meterOf(text: string): UsageMeter<RenderedSpeech> {
+  return { see: () => undefined, estimate: () => ({ inputCharacters: [...text].length }) };
 }
 
 /** The contract: the first audio commits; a speech without any is no answer. */

@@ -180,8 +180,8 @@ function role(event: SessionEvent): "commits" | "waits" {
 /** Losers of a race have not failed, and may go on. */
 function hasFailed(target: PlannedTarget, attempts: readonly Attempt[]): boolean {
   return attempts.some(
-    ({ targetIndex, model, outcome }) =>
-      targetIndex === target.index && model === target.model && outcome !== "cancelled",
+    ({ targetIndex, provider, model, outcome }) =>
+      targetIndex === target.index && provider === target.provider && model === target.model && outcome !== "cancelled",
   );
 }
 

@@ -1,5 +1,6 @@
 import type { ProviderKind } from "../../core/provider.ts";
 import { createChat } from "./chat.ts";
+import { createImages } from "./images.ts";
 import { createLiveTranscription } from "./live-transcription.ts";
 import { createModels } from "./models.ts";
 import { createSpeech } from "./speech.ts";
@@ -20,6 +21,10 @@ export const google: ProviderKind = {
     "AudioService/Transcribe",
     "AudioService/ListVoices",
     "TranscriptionService/TranscribeStream",
+    "ImagesService/GenerateImage",
+    "ImagesService/GenerateImageStream",
+    "ImagesService/EditImage",
+    "ImagesService/EditImageStream",
     "ModelsService/ListModels",
   ],
   apiKeyRequired: true,
@@ -32,6 +37,7 @@ export const google: ProviderKind = {
       speech: createSpeech(connection, upstream),
       transcription: createTranscription(connection, upstream),
       liveTranscription: createLiveTranscription(connection, upstream),
+      images: createImages(connection, upstream),
     };
   },
 };

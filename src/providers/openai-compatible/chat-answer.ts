@@ -72,7 +72,7 @@ export function takeEvents(answer: ChatAnswer): readonly ChatEvent[] {
 
 /** Reads one chunk, or a whole unary answer. Throws what the vendor reports as an error. */
 export function readChunk(answer: ChatAnswer, chunk: Chunk): void {
-  if (chunk.error) throw streamError(chunk.error);
+  if (chunk.error) throw streamError(chunk.error, answer.context.requestId);
   begin(answer, chunk);
   readReasoning(answer, chunk);
   if (chunk.content !== "") write(answer, openPart(answer, "text"), chunk.content);
@@ -87,7 +87,7 @@ export function readChunk(answer: ChatAnswer, chunk: Chunk): void {
 
 /** Closes what is open and says how it ended. Throws `stream_broken` when no `finish_reason` came. */
 export function finishAnswer(answer: ChatAnswer): void {
-  if (answer.finishWord === "") throw brokenStream("a finish_reason");
+  if (answer.finishWord === "") throw brokenStream("a finish_reason", answer.context.requestId);
   closePart(answer);
   for (const tool of answer.tools) finishToolCall(answer, tool);
   if (answer.audio.length > 0) answer.events.push({ type: "part", part: audioPart(answer) });
@@ -138,7 +138,9 @@ function readImage(answer: ChatAnswer, url: string): void {
 }
 
 function readFinish(answer: ChatAnswer, { finishReason, metadata }: Chunk): void {
-  if (isTrouble(finishReason)) throw streamError({ message: `finish_reason is ${finishReason}`, code: finishReason });
+  if (isTrouble(finishReason)) {
+    throw streamError({ message: `finish_reason is ${finishReason}`, code: finishReason }, answer.context.requestId);
+  }
   answer.finishWord = finishReason;
   answer.metadata = metadata;
 }

@@ -16,10 +16,14 @@ export async function* readChatCompletionEvents(
   context: AnswerContext,
 ): AsyncGenerator<ChatEvent> {
   const answer = newChatAnswer(context);
-  for await (const event of untilLost(events, answer)) {
-    if (event.data === "[DONE]") break;
-    readChunk(answer, parseEvent(event, context));
-    yield* takeEvents(answer);
+  try {
+    for await (const event of events) {
+      if (event.data === "[DONE]") break;
+      readChunk(answer, parseEvent(event, context));
+      yield* takeEvents(answer);
+    }
+  } catch (error) {
+    if (!isComplete(answer, error)) throw error;
   }
   finishAnswer(answer);
   yield* takeEvents(answer);
@@ -36,11 +40,6 @@ export function readChatCompletion(value: unknown, context: AnswerContext): read
 }
 
 /** A connection that breaks after `finish_reason` loses nothing but, perhaps, the usage. */
-async function* untilLost(events: AsyncIterable<ServerSentEvent>, answer: ChatAnswer): AsyncGenerator<ServerSentEvent> {
-  try {
-    yield* events;
-  } catch (error) {
-    const lost = error instanceof LivellmError && error.reason === "stream_broken";
-    if (!lost || answer.finishWord === "") throw error;
-  }
+function isComplete(answer: ChatAnswer, error: unknown): boolean {
+  return answer.finishWord !== "" && error instanceof LivellmError && error.reason === "stream_broken";
 }

@@ -15,7 +15,7 @@ import { explainOpenAIError } from "./error.ts";
 import { object, text } from "./json-fields.ts";
 import { writeJson } from "./json-text.ts";
 
-export interface ChatCompletionsSetup {
+interface ChatCompletionsSetup {
   /** The kind of the adapter: it marks provider state. */
   readonly kind: string;
   readonly dialect: Dialect;

@@ -74,7 +74,7 @@ export interface ContentDialect {
   readonly video?: boolean;
 }
 
-export interface ToolDialect {
+interface ToolDialect {
   readonly strict: boolean;
   readonly parallelOption: boolean;
   /** `tool_choice: {type: "allowed_tools"}`; without it the tools that are not allowed are left out. */

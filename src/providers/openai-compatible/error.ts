@@ -12,7 +12,7 @@ export function explainOpenAIError(body: string, status: number): ErrorExplanati
 }
 
 /** An error that came inside a stream after 200, or in a failed response. */
-export function streamError(error: JsonObject): LivellmError {
+export function streamError(error: JsonObject, providerRequestId?: string): LivellmError {
   const status = typeof error.code === "number" ? error.code : Number(error.status ?? 0);
   const { message, reason, providerCode } = explain(error, status);
   const meaning = status >= 400 ? meaningOfStatus(status) : undefined;
@@ -21,7 +21,7 @@ export function streamError(error: JsonObject): LivellmError {
     codes[why] ?? meaning?.code ?? "unavailable",
     why,
     `the provider broke off with an error: ${redact(message) || "no explanation"}`,
-    { providerCode, ...(status >= 400 && { httpStatus: status }) },
+    { providerCode, providerRequestId, ...(status >= 400 && { httpStatus: status }) },
   );
 }
 

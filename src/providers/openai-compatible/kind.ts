@@ -1,14 +1,29 @@
-import type { Capabilities, ProviderKind } from "../../core/provider.ts";
-import type { Upstream } from "../../core/upstream.ts";
-import { type ChatCompletionsSetup, createChatCompletions } from "./chat.ts";
+import type { ProviderKind } from "../../core/provider.ts";
+import { createChatCompletions } from "./chat.ts";
 import { chooseDialect, dialects } from "./dialects.ts";
+import { createImages } from "./images.ts";
 import { createModels } from "./models.ts";
+import { createSpeech } from "./speech.ts";
+import { chooseSpeechDialect } from "./speech-dialect.ts";
+import { createTranscription } from "./transcription.ts";
 
 /** Any server that speaks OpenAI's chat completions: vLLM, LM Studio, OpenRouter, xAI, DeepSeek, Mistral, Together, Azure, … */
 export const openaiCompatible: ProviderKind = {
   kind: "openai-compatible",
   displayName: "OpenAI-compatible",
-  rpcs: ["AgentService/Run", "AgentService/RunStream", "ModelsService/ListModels"],
+  rpcs: [
+    "AgentService/Run",
+    "AgentService/RunStream",
+    "AudioService/Speak",
+    "AudioService/SpeakStream",
+    "AudioService/SpeakDuplex",
+    "AudioService/Transcribe",
+    "ImagesService/GenerateImage",
+    "ImagesService/GenerateImageStream",
+    "ImagesService/EditImage",
+    "ImagesService/EditImageStream",
+    "ModelsService/ListModels",
+  ],
   apiKeyRequired: false,
   baseUrlRequired: true,
   defaultBaseUrl: "",
@@ -29,14 +44,12 @@ export const openaiCompatible: ProviderKind = {
   },
   create(connection, upstream) {
     const dialect = chooseDialect(connection.settings.dialect, connection.baseUrl);
-    return createChatCompletionsCapabilities({ kind: "openai-compatible", dialect, connection }, upstream);
+    return {
+      chat: createChatCompletions({ kind: "openai-compatible", dialect, connection }, upstream),
+      models: createModels(connection, dialect, upstream),
+      speech: createSpeech({ connection, dialect, speech: chooseSpeechDialect(dialect.name) }, upstream),
+      transcription: createTranscription(connection, dialect, upstream),
+      images: createImages({ connection, dialect }, upstream),
+    };
   },
 };
-
-/** What every server that speaks this protocol can do. */
-export function createChatCompletionsCapabilities(setup: ChatCompletionsSetup, upstream: Upstream): Capabilities {
-  return {
-    chat: createChatCompletions(setup, upstream),
-    models: createModels(setup.connection, setup.dialect, upstream),
-  };
-}

@@ -27,7 +27,7 @@ export function toWireSchema(format: JsonSchemaFormat): WireSchema {
  * Whether a schema keeps OpenAI's rules for strict mode, so far as they are about objects: every one is closed and requires
  * all its properties. One that does not is refused with 400: developers.openai.com, "Structured outputs, supported schemas".
  */
-export function allowsStrict(schema: unknown): boolean {
+function allowsStrict(schema: unknown): boolean {
   if (Array.isArray(schema)) return schema.every(allowsStrict);
   if (!isJsonObject(schema)) return true;
   const closed = !isObjectSchema(schema) || isClosed(schema);

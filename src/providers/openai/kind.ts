@@ -2,7 +2,11 @@ import type { ProviderKind } from "../../core/provider.ts";
 import { createChatCompletions } from "../openai-compatible/chat.ts";
 import { dialects } from "../openai-compatible/dialects.ts";
 import { createModels } from "../openai-compatible/models.ts";
+import { createTranscription } from "../openai-compatible/transcription.ts";
+import { createOpenAIImages } from "./images.ts";
+import { createLiveTranscription } from "./live-transcription.ts";
 import { createResponses } from "./responses.ts";
+import { createOpenAISpeech } from "./speech.ts";
 
 const kind = "openai";
 
@@ -10,10 +14,25 @@ const kind = "openai";
 export const openai: ProviderKind = {
   kind,
   displayName: "OpenAI",
-  rpcs: ["AgentService/Run", "AgentService/RunStream", "ModelsService/ListModels"],
+  rpcs: [
+    "AgentService/Run",
+    "AgentService/RunStream",
+    "AudioService/Speak",
+    "AudioService/SpeakStream",
+    "AudioService/SpeakDuplex",
+    "AudioService/Transcribe",
+    "AudioService/ListVoices",
+    "TranscriptionService/TranscribeStream",
+    "ImagesService/GenerateImage",
+    "ImagesService/GenerateImageStream",
+    "ImagesService/EditImage",
+    "ImagesService/EditImageStream",
+    "ModelsService/ListModels",
+  ],
   apiKeyRequired: true,
   baseUrlRequired: false,
   defaultBaseUrl: "https://api.openai.com/v1",
+  tokenizer: "o200k",
   settingsSchema: {
     type: "object",
     properties: {
@@ -21,6 +40,10 @@ export const openai: ProviderKind = {
         enum: ["responses", "chat"],
         default: "responses",
         description: "Which API serves chat: Responses, or the older chat completions.",
+      },
+      speech: {
+        enum: ["http", "realtime"],
+        description: "Which API speaks: /audio/speech, or a Realtime session. Found by the model when not set.",
       },
     },
     additionalProperties: false,
@@ -30,6 +53,13 @@ export const openai: ProviderKind = {
       connection.settings.api === "chat"
         ? createChatCompletions({ kind, dialect: dialects.openai, connection }, upstream)
         : createResponses(kind, connection, upstream);
-    return { chat, models: createModels(connection, dialects.openai, upstream) };
+    return {
+      chat,
+      models: createModels(connection, dialects.openai, upstream),
+      speech: createOpenAISpeech(connection, upstream),
+      transcription: createTranscription(connection, dialects.openai, upstream),
+      liveTranscription: createLiveTranscription(connection, upstream),
+      images: createOpenAIImages(connection, upstream),
+    };
   },
 };

@@ -27,7 +27,7 @@ export interface HostedCall {
   readonly result?: HostedResult;
 }
 
-export interface HostedResult {
+interface HostedResult {
   readonly text: string;
   readonly structured?: JsonObject;
   readonly media: readonly Media[];

@@ -5,6 +5,7 @@ import { type Notes, newNotes } from "../openai-compatible/notes.ts";
 import { mergeOptions, refuseReservedOptions } from "../openai-compatible/options.ts";
 import { toWireSchema } from "../openai-compatible/output-format.ts";
 import { unsupported } from "../openai-compatible/unsupported.ts";
+import { withDrawing } from "./images-in-chat.ts";
 import { canReason } from "./model-families.ts";
 import { type InputItem, toInput } from "./responses-input.ts";
 import { toIncludes, toToolFields } from "./responses-tools.ts";
@@ -28,7 +29,8 @@ const reserved = ["model", "input", "instructions", "stream", "store", "include"
  * A request for the Responses API, without any state kept at OpenAI's: reasoning comes back encrypted, and goes back with
  * the history. Throws `failed_precondition` for content that the API does not take.
  */
-export function toResponsesRequest(request: ChatRequest, kind = "openai"): ResponsesCall {
+export function toResponsesRequest(asked: ChatRequest, kind = "openai"): ResponsesCall {
+  const request = withDrawing(asked);
   refuseReservedOptions(request.options, reserved);
   const { model, instructions, messages, generation, outputFormat, userId } = request;
   const notes = newNotes();
@@ -92,10 +94,10 @@ function toReasoning(
 }
 
 function checkModalities({ outputModalities }: GenerationConfig): void {
-  const other = outputModalities.findIndex((modality) => modality !== "text");
+  const other = outputModalities.findIndex((modality) => modality !== "text" && modality !== "image");
   if (other < 0) return;
   const field = `config.generation.outputModalities[${other}]`;
-  throw unsupported(field, "the Responses API answers with text; images come with the tool image_generation");
+  throw unsupported(field, "the Responses API answers with text and images");
 }
 
 function toFormat(format: OutputFormat): object {

@@ -45,7 +45,7 @@ export async function* readResponsesEvents(
     yield* takeEvents(answer);
     if (finished) return;
   }
-  throw brokenStream("response.completed");
+  throw brokenStream("response.completed", context.requestId);
 }
 
 /** Reads a unary answer: the events that the stream would have given. */
@@ -108,7 +108,7 @@ function readEvent(answer: ResponsesAnswer, value: JsonObject): boolean {
       finish(answer, object(event.response));
       return true;
     case "error":
-      throw streamError(errorOf(value));
+      throw streamError(errorOf(value), answer.context.requestId);
     default:
       return false;
   }
@@ -118,8 +118,11 @@ function readEvent(answer: ResponsesAnswer, value: JsonObject): boolean {
 function finish(answer: ResponsesAnswer, value: JsonObject): void {
   const response = value as Unchecked<Response>;
   const status = text(response.status);
-  if (isJsonObject(response.error)) throw streamError(response.error);
-  if (status !== "completed" && status !== "incomplete") throw streamError({ message: `the response is ${status}` });
+  const { requestId } = answer.context;
+  if (isJsonObject(response.error)) throw streamError(response.error, requestId);
+  if (status !== "completed" && status !== "incomplete") {
+    throw streamError({ message: `the response is ${status}` }, requestId);
+  }
   begin(answer, value);
   for (const [index, item] of objects(response.output).entries()) finishItem(answer, item, index);
   finishOpenParts(answer);

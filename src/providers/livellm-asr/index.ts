@@ -1,0 +1,1 @@
+export { livellmAsr } from "./kind.ts";

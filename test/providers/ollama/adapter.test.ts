@@ -1,0 +1,160 @@
+import { describe, expect, test } from "vitest";
+import type { ChatRequest, Message } from "../../../src/core/chat.ts";
+import { cancelled } from "../../../src/core/error.ts";
+import { ollama } from "../../../src/providers/ollama/index.ts";
+import { createSettingsCheck } from "../../../src/providers/settings.ts";
+import { startVendor } from "../../support/vendor-server.ts";
+import { buildProvider, runStream, runWhole, startAimock } from "../openai-compatible/provider.ts";
+import { assemble, callsOf, fixture, textOf } from "../openai-compatible/reading.ts";
+import { chatRequest, result, user } from "../openai-compatible/request.ts";
+import { body } from "./reading.ts";
+
+const say = (text: string, more: Partial<ChatRequest> = {}) =>
+  chatRequest({ model: "qwen3:8b", messages: [user({ type: "text", text })], ...more });
+const { signal } = new AbortController();
+
+describe("over HTTP", () => {
+  test("sends the request and no more; needs no key", async () => {
+    await using vendor = await startVendor({ body: [body("text")] });
+    await using provider = buildProvider(ollama, { baseUrl: vendor.url });
+    const answer = await runWhole(provider.chat, say("Hi"));
+    expect(textOf(answer)).toBe("Grüezi, 👋🏽 world");
+    const [call] = vendor.calls;
+    expect(call).toMatchObject({ method: "POST", path: "/api/chat", headers: { "content-type": "application/json" } });
+    expect(call?.headers).not.toHaveProperty("authorization");
+    expect(JSON.parse(call?.body ?? "")).toEqual({
+      model: "qwen3:8b",
+      messages: [{ role: "user", content: "Hi" }],
+      stream: true,
+    });
+  });
+
+  test.each(["", "/api", "/v1"])("takes a key, headers, and a base URL that ends in %j", async (ending) => {
+    await using vendor = await startVendor({ body: [body("text")] });
+    const connection = { baseUrl: vendor.url + ending, apiKey: "k-1", headers: { "X-Team": "a" } };
+    await using provider = buildProvider(ollama, connection);
+    await runWhole(provider.chat, say("Hi"));
+    expect(vendor.calls[0]).toMatchObject({
+      path: "/api/chat",
+      headers: { authorization: "Bearer k-1", "x-team": "a" },
+    });
+  });
+
+  test("asks for a whole answer without a stream", async () => {
+    await using vendor = await startVendor({ body: [fixture("ollama/reasoning-and-tool.json")] });
+    await using provider = buildProvider(ollama, { baseUrl: vendor.url });
+    const answer = assemble(await provider.chat.generate(say("Hi"), signal));
+    expect(callsOf(answer)).toEqual([{ id: "call_r1", name: "get_weather", argumentsJson: '{"city":"Bern"}' }]);
+    expect(JSON.parse(vendor.calls[0]?.body ?? "")).toMatchObject({ stream: false });
+  });
+
+  test("an answer is the history of the next step, thoughts and all", async () => {
+    await using vendor = await startVendor({ body: [body("reasoning-and-tool")] });
+    await using provider = buildProvider(ollama, { baseUrl: vendor.url });
+    const first = await runWhole(provider.chat, say("Weather?"));
+    const history: Message[] = [...say("Weather?").messages, { role: "assistant", parts: first.parts }];
+    vendor.answerWith({ body: [body("text")] });
+    const second = await runWhole(provider.chat, say("", { messages: [...history, result("call_r1")] }));
+    expect(textOf(second)).toBe("Grüezi, 👋🏽 world");
+    expect(JSON.parse(vendor.calls[1]?.body ?? "").messages.slice(1)).toEqual([
+      {
+        role: "assistant",
+        content: "I will check.",
+        thinking: "The user wants the weather.",
+        tool_calls: [{ id: "call_r1", function: { name: "get_weather", arguments: { city: "Bern" } } }],
+      },
+      { role: "tool", content: "ok", tool_name: "get_weather", tool_call_id: "call_r1" },
+    ]);
+  });
+
+  test("cut at every byte on a real socket", async () => {
+    const bytes = body("tool-call");
+    await using vendor = await startVendor();
+    await using provider = buildProvider(ollama, { baseUrl: vendor.url });
+    for (let at = 1; at < bytes.length; at += 5) {
+      vendor.answerWith({ body: inTwo(bytes, at) });
+      const answer = await runWhole(provider.chat, say("Hi"));
+      expect(callsOf(answer)[0]?.argumentsJson, `cut at ${at}`).toBe('{"city":"Zürich"}');
+    }
+  });
+
+  test("settings are checked", () => {
+    const check = createSettingsCheck(new Map([["ollama", ollama]]));
+    expect(check("ollama", { pull: "missing" })).toEqual([]);
+    expect(check("ollama", { pull: "always" })).toMatchObject([{ field: "provider.settings.pull" }]);
+  });
+});
+
+/** Two writes, with a turn of the event loop between them, so that they are two reads for the most part. */
+async function* inTwo(bytes: Buffer, at: number) {
+  yield bytes.subarray(0, at);
+  await new Promise((resolve) => setImmediate(resolve));
+  yield bytes.subarray(at);
+}
+
+describe("trouble", () => {
+  test.each(["model 'qwen3:8b' not found", 'model "qwen3:8b" not found, try pulling it first'])(
+    "%s: says how to get it",
+    async (error) => {
+      await using vendor = await startVendor({ status: 404, body: [JSON.stringify({ error })] });
+      await using provider = buildProvider(ollama, { baseUrl: vendor.url });
+      const failed = (await runStream(provider.chat, say("Hi"))).error;
+      expect(failed).toMatchObject({ code: "not_found", reason: "model_not_found", facts: { httpStatus: 404 } });
+      expect(failed?.message).toMatch(/no model qwen3:8b; run "ollama pull qwen3:8b".*\{"pull": "missing"\}/);
+      expect(vendor.calls).toHaveLength(1);
+    },
+  );
+
+  test("something else at that address, or nobody", async () => {
+    const vendor = await startVendor({ status: 404, body: ["404 page not found"] });
+    await using provider = buildProvider(ollama, { baseUrl: vendor.url, settings: { pull: "missing" } });
+    const failed = (await runStream(provider.chat, say("Hi"))).error;
+    expect(failed).toMatchObject({ code: "not_found", reason: "provider_rejected" });
+    expect(failed?.message).toContain("base URL");
+    expect(vendor.calls).toHaveLength(1);
+    await vendor[Symbol.asyncDispose]();
+    expect((await runStream(provider.chat, say("Hi"))).error).toMatchObject({ code: "unavailable", reason: "network" });
+  });
+
+  test("what the vendor cannot take never reaches it", async () => {
+    await using vendor = await startVendor();
+    await using provider = buildProvider(ollama, { baseUrl: vendor.url });
+    const sound = { type: "media", media: { data: new Uint8Array([1]), mimeType: "audio/wav" } } as const;
+    const { error } = await runStream(provider.chat, say("", { messages: [user(sound)] }));
+    expect(error).toMatchObject({ code: "failed_precondition", reason: "unsupported" });
+    expect(vendor.calls).toEqual([]);
+  });
+
+  test("cancelling closes the vendor's socket while it is silent", async () => {
+    await using vendor = await startVendor({ body: [body("broken")], ending: "hang" });
+    await using provider = buildProvider(ollama, { baseUrl: vendor.url });
+    const abort = new AbortController();
+    const reading = (async () => {
+      for await (const event of provider.chat.stream(say("Hi"), abort.signal)) {
+        if (event.type === "delta") abort.abort(cancelled());
+      }
+    })();
+    await expect(reading).rejects.toMatchObject({ code: "canceled" });
+    expect(await vendor.calls[0]?.closed).toMatchObject({ complete: false });
+  });
+});
+
+test("an independent vendor: text and a tool call, stream and unary alike", async () => {
+  await using mock = await startAimock();
+  await using provider = buildProvider(ollama, { baseUrl: mock.url });
+  const both = async (prompt: string) => [
+    await runWhole(provider.chat, say(prompt)),
+    assemble(await provider.chat.generate(say(prompt), signal)),
+  ];
+  for (const answer of await both("hello")) {
+    expect(textOf(answer)).toBe("Hi there, how are you?");
+    expect(answer.finished?.finishReason).toBe("stop");
+  }
+  for (const answer of await both("weather")) {
+    expect(callsOf(answer)).toMatchObject([{ name: "get_weather", argumentsJson: '{"city":"Zürich"}' }]);
+    expect(answer.finished?.finishReason).toBe("tool_calls");
+  }
+  expect((await runStream(provider.chat, say("limit"))).error).toMatchObject({ reason: "rate_limited" });
+  const broken = await runStream(provider.chat, say("broken"));
+  expect(broken.error).toMatchObject({ code: "unavailable", reason: "stream_broken" });
+});
