@@ -38,6 +38,7 @@ const httpUrl = uri("string.uri, scheme http or https", ["http", "https"]);
 const count = int32({ gte: 0 });
 const chunk = int32({ gte: 10, lte: 1000 });
 const text100k = [required, matches("\\S", "more than white space"), maxLength(100_000)];
+const prompt32k = [required, matches("\\S", "more than white space"), maxLength(32_000)];
 
 /**
  * Every rule of the contract's comments, in their order, by file. A test compares this table with the comments. Rules at the
@@ -105,6 +106,29 @@ export const rules: RuleTable = {
     device: [maxLength(128)],
     labels: [maxPairs(32)],
   },
+
+  // images_service.proto
+  ImageConfig: {
+    size: [
+      matches(
+        "^([1-9][0-9]{0,4}x[1-9][0-9]{0,4}|[1-9][0-9]{0,2}:[1-9][0-9]{0,2})$",
+        "pixels such as 1536x1024, or a proportion such as 3:2",
+      ),
+    ],
+    resolution: [maxLength(16)],
+    quality: [maxLength(32)],
+    background: [definedOnly],
+    mime_type: [matches("^image/[a-z0-9.+-]+$", "a media type such as image/png")],
+    compression: [int32({ gte: 0, lte: 100 })],
+    count: [int32({ gte: 0, lte: 10 })],
+    style: [maxLength(64)],
+    partial_images: [int32({ gte: 0, lte: 16 })],
+    input_fidelity: [definedOnly],
+  },
+  GenerateImageRequest: { route: [required], prompt: prompt32k },
+  GenerateImageStreamRequest: { route: [required], prompt: prompt32k },
+  EditImageRequest: { route: [required], prompt: prompt32k, images: [required, minOneItem, maxItems(16)] },
+  EditImageStreamRequest: { route: [required], prompt: prompt32k, images: [required, minOneItem, maxItems(16)] },
 
   // message.proto
   Message: {
@@ -185,6 +209,19 @@ export const rules: RuleTable = {
     headers: [maxPairs(32)],
   },
 
+  // routes_service.proto
+  NamedRoute: {
+    name: [required, id],
+    display_name: [maxLength(128)],
+    route: [required],
+    labels: [maxPairs(32)],
+  },
+  CreateRouteRequest: { route: [required] },
+  GetRouteRequest: { name: [required, notEmpty] },
+  ListRoutesRequest: { page_size: [count] },
+  UpdateRouteRequest: { route: [required] },
+  DeleteRouteRequest: { name: [required, notEmpty] },
+
   // tool.proto
   Tool: { kind: [oneofRequired] },
   FunctionTool: {
@@ -222,4 +259,5 @@ export const rules: RuleTable = {
  */
 export const optionalIn: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   UpdateProviderRequest: { provider: ["kind"] },
+  UpdateRouteRequest: { route: ["route"] },
 };

@@ -1,17 +1,20 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { AgentService } from "../../gen/livellm/v1/agent_service_pb.ts";
 import { AudioService } from "../../gen/livellm/v1/audio_service_pb.ts";
+import { ImagesService } from "../../gen/livellm/v1/images_service_pb.ts";
 import { ModelsService } from "../../gen/livellm/v1/models_service_pb.ts";
 import { ProvidersService } from "../../gen/livellm/v1/providers_service_pb.ts";
 import { TranscriptionService } from "../../gen/livellm/v1/transcription_service_pb.ts";
 import { type AgentServiceOptions, createAgentService } from "./agent.ts";
 import { type AudioServiceOptions, createAudioService } from "./audio.ts";
+import { createImagesService, type ImagesServiceOptions } from "./images.ts";
 import { modelsService } from "./not-yet.ts";
 import { createProvidersService, type ProvidersServiceOptions } from "./providers.ts";
 import { createTranscriptionService, type TranscriptionServiceOptions } from "./transcription.ts";
 
 export type ServicesOptions = AgentServiceOptions &
   AudioServiceOptions &
+  ImagesServiceOptions &
   ProvidersServiceOptions &
   TranscriptionServiceOptions;
 
@@ -21,6 +24,7 @@ export function createServices(options: ServicesOptions) {
     { service: AgentService, implementation: createAgentService(options) },
     { service: ProvidersService, implementation: createProvidersService(options) },
     { service: AudioService, implementation: createAudioService(options) },
+    { service: ImagesService, implementation: createImagesService(options) },
     { service: ModelsService, implementation: modelsService },
     { service: TranscriptionService, implementation: createTranscriptionService(options) },
   ] satisfies readonly { service: DescService; implementation: object }[];

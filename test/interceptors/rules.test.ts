@@ -8,6 +8,7 @@ import {
   SpeakStreamRequestSchema,
   TranscribeRequestSchema,
 } from "../../gen/livellm/v1/audio_service_pb.ts";
+import { EditImageRequestSchema, GenerateImageRequestSchema } from "../../gen/livellm/v1/images_service_pb.ts";
 import {
   FindBestModelRequestSchema,
   GetModelRequestSchema,
@@ -185,6 +186,9 @@ const live = (fields: object) => ({
 });
 const liveTurn = (turnDetection: object) => live({ turnDetection });
 
+const image = (config: object) => ({ route, prompt: "A cat", config });
+const picture = { uri: "https://x.y/z.png" };
+
 const otherChanges = [
   ...changes(SpeakRequestSchema, [
     ["route", "REQUIRED", { text: "hi" }],
@@ -230,6 +234,31 @@ const otherChanges = [
     ["start.turnDetection.semantic.eagerness", "UNKNOWN", liveTurn({ semantic: { eagerness: 9 } })],
     ["audio.data", "TOO_LONG", { audio: { data: base64(1_048_577) } }],
     ["silence.durationMs", "OUT_OF_RANGE", { silence: {} }],
+  ]),
+  ...changes(GenerateImageRequestSchema, [
+    ["route", "REQUIRED", { prompt: "A cat" }],
+    ["prompt", "REQUIRED", { route }],
+    ["prompt", "PATTERN", { route, prompt: " \n" }],
+    ["prompt", "TOO_LONG", { route, prompt: long(32_001) }],
+    ["config.size", "PATTERN", image({ size: "1024*1024" })],
+    ["config.size", "PATTERN", image({ size: "0x1024" })],
+    ["config.resolution", "TOO_LONG", image({ resolution: long(17) })],
+    ["config.quality", "TOO_LONG", image({ quality: long(33) })],
+    ["config.background", "UNKNOWN", image({ background: 9 })],
+    ["config.mimeType", "PATTERN", image({ mimeType: "png" })],
+    ["config.compression", "OUT_OF_RANGE", image({ compression: 101 })],
+    ["config.count", "OUT_OF_RANGE", image({ count: 11 })],
+    ["config.style", "TOO_LONG", image({ style: long(65) })],
+    ["config.partialImages", "OUT_OF_RANGE", image({ partialImages: 17 })],
+    ["config.inputFidelity", "UNKNOWN", image({ inputFidelity: 9 })],
+  ]),
+  ...changes(EditImageRequestSchema, [
+    ["route", "REQUIRED", { prompt: "A cat", images: [picture] }],
+    ["prompt", "REQUIRED", { route, images: [picture] }],
+    ["images", "REQUIRED", { route, prompt: "A cat" }],
+    ["images", "TOO_MANY", { route, prompt: "A cat", images: many(17, picture) }],
+    ["images[0].mimeType", "REQUIRED", { route, prompt: "A cat", images: [{ data: "AAAA" }] }],
+    ["mask", "REQUIRED", { route, prompt: "A cat", images: [picture], mask: {} }],
   ]),
   ...changes(ListModelsRequestSchema, [["pageSize", "OUT_OF_RANGE", { pageSize: -1 }]]),
   ...changes(GetModelRequestSchema, [
