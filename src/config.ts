@@ -125,6 +125,8 @@ export const variables = {
   GROQ_BASE_URL: { description: "Where it is.", default: "", read: httpUrl },
   ELEVENLABS_API_KEY: { description: "Makes the read-only provider `elevenlabs`.", default: "", read: secret },
   ELEVENLABS_BASE_URL: { description: "Where it is.", default: "", read: httpUrl },
+  MISTRAL_API_KEY: { description: "Makes the read-only provider `mistral`.", default: "", read: secret },
+  MISTRAL_BASE_URL: { description: "Where it is.", default: "", read: httpUrl },
   OLLAMA_HOST: {
     description: "Where Ollama is; makes the read-only provider `ollama`, as does one that answers at its usual port.",
     default: "",
@@ -214,6 +216,7 @@ function environmentProviders(env: Environment): readonly EnvironmentProvider[] 
       baseUrl: env.GEMINI_BASE_URL ?? env.GOOGLE_BASE_URL,
     },
     { kind: "groq", apiKey: env.GROQ_API_KEY, baseUrl: env.GROQ_BASE_URL },
+    { kind: "mistral", apiKey: env.MISTRAL_API_KEY, baseUrl: env.MISTRAL_BASE_URL },
     { kind: "elevenlabs", apiKey: env.ELEVENLABS_API_KEY, baseUrl: env.ELEVENLABS_BASE_URL },
   ];
   return candidates.filter(({ apiKey }) => apiKey !== undefined);

@@ -5,6 +5,7 @@ import { google } from "./google/index.ts";
 import { groq } from "./groq/index.ts";
 import { livellmAsr } from "./livellm-asr/index.ts";
 import { createLocal, type LocalEngine } from "./local/index.ts";
+import { mistral } from "./mistral/index.ts";
 import { ollama } from "./ollama/index.ts";
 import { openai } from "./openai/index.ts";
 import { openaiCompatible } from "./openai-compatible/index.ts";
@@ -17,6 +18,7 @@ export const providerKinds = (engine: LocalEngine): readonly ProviderKind[] => [
   groq,
   livellmAsr,
   createLocal(engine),
+  mistral,
   ollama,
   openai,
   openaiCompatible,

@@ -1,6 +1,7 @@
 import { anthropic } from "../../src/providers/anthropic/index.ts";
 import { google } from "../../src/providers/google/index.ts";
 import { groq } from "../../src/providers/groq/index.ts";
+import { mistral } from "../../src/providers/mistral/index.ts";
 import { ollama } from "../../src/providers/ollama/index.ts";
 import { openai } from "../../src/providers/openai/index.ts";
 import { openaiCompatible } from "../../src/providers/openai-compatible/index.ts";
@@ -58,6 +59,13 @@ const contracts: readonly ChatContract[] = [
     kind: groq,
     model: "llama-3.3-70b-versatile",
     ...streams("groq", "sse"),
+    text: "Grüezi, 👋🏽 world",
+    ...completions,
+  },
+  {
+    kind: mistral,
+    model: "mistral-small-latest",
+    ...streams("mistral", "sse"),
     text: "Grüezi, 👋🏽 world",
     ...completions,
   },
