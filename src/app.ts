@@ -19,7 +19,9 @@ import { callOriginKey } from "./transport/call-origin.ts";
 import { createHealth } from "./transport/health.ts";
 import { createHttpHandler } from "./transport/http-handler.ts";
 import { type Listening, listen } from "./transport/listener.ts";
+import { createPlayground } from "./transport/playground.ts";
 import { createReflectionRoutes } from "./transport/reflection.ts";
+import { createWebSocketFace } from "./transport/web-socket.ts";
 import { createFetch } from "./upstream/fetch.ts";
 import { createUpstream } from "./upstream/upstream.ts";
 
@@ -83,15 +85,30 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
     logger,
   });
 
+  const webSocket = createWebSocketFace({
+    dispatcher: handler.dispatcher,
+    explainError,
+    allowedOrigins: config.corsOrigins,
+    limits: { maxMessageBytes: config.maxRequestBytes },
+    logger,
+  });
+  const playground = createPlayground();
+
   let listening: Listening | undefined;
   return {
     async listen() {
-      listening = await listen({ port: config.port, host: config.host, handler: handler.handle });
+      listening = await listen({
+        port: config.port,
+        host: config.host,
+        handler: (request, response) => void (playground.serve(request, response) || handler.handle(request, response)),
+        onUpgrade: webSocket.onUpgrade,
+      });
       return listening;
     },
     async close() {
       health.drain();
       handler.drain();
+      webSocket.drain();
       await listening?.close(config.shutdownGraceMs);
       await pool.close();
       await mcp.close();

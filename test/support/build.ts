@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
+import { buildWeb } from "../../scripts/build-web.ts";
 import { run } from "./process.ts";
 
 const root = path.join(import.meta.dirname, "../..");
@@ -15,4 +16,5 @@ export default async function build(): Promise<void> {
   const { code, stdout, stderr } = await run(compiler, args, { cwd: root, timeoutMs: 120_000 });
   if (code !== 0) process.stderr.write(stdout + stderr);
   if (!existsSync(path.join(root, "dist/src/main.js"))) throw new Error("the build has made no dist/src/main.js");
+  await buildWeb();
 }

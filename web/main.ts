@@ -1,0 +1,11 @@
+import { setUpChat } from "./chat.ts";
+import { setUpProviders } from "./providers.ts";
+import { setUpSections } from "./sections.ts";
+import { setUpSpeak } from "./speak.ts";
+import { setUpTranscribe } from "./transcribe.ts";
+
+setUpSections();
+const takers = [setUpChat(), setUpSpeak(), setUpTranscribe()];
+setUpProviders((providers) => {
+  for (const take of takers) take(providers);
+});
