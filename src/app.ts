@@ -7,9 +7,13 @@ import { providerKinds } from "./providers/index.ts";
 import { createLocalEngine } from "./providers/local/index.ts";
 import { ollamaAnswers, ollamaBaseUrl } from "./providers/ollama/index.ts";
 import { createSettingsCheck } from "./providers/settings.ts";
+import { loadCatalogue } from "./routing/catalogue.ts";
+import { HealthMemory } from "./routing/health.ts";
+import { createModelDirectory } from "./routing/model-directory.ts";
 import { ProviderPool } from "./routing/provider-pool.ts";
 import { createProviderRegistry } from "./routing/provider-registry.ts";
 import { createResolver } from "./routing/resolver.ts";
+import { createRouteRegistry } from "./routing/route-registry.ts";
 import { createServices } from "./services/index.ts";
 import { loadMasterKey } from "./store/master-key.ts";
 import { dataFolderOf, openStore } from "./store/open-store.ts";
@@ -51,13 +55,27 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
       secrets: [...(apiKey ? [apiKey] : []), ...Object.values(headers)],
     }),
   );
-  const resolver = createResolver({ ...config, providers: registry, pool });
+  const namedRoutes = await createRouteRegistry({ store: store.routes, configured: [], warn });
+  const callHealth = new HealthMemory();
+  const catalogue = await loadCatalogue(config.catalogueFile);
+  const models = createModelDirectory({ providers: registry, pool, catalogue });
+  const resolver = createResolver({
+    ...config,
+    providers: registry,
+    pool,
+    routes: namedRoutes,
+    models,
+    health: callHealth,
+  });
   const mcp = createFetch({ connectTimeoutMs: config.connectTimeoutMs, maxBodyBytes: maxMcpBodyBytes });
   const services = createServices({
     resolver,
     registry,
+    routes: namedRoutes,
+    models,
+    health: callHealth,
     mcpFetch: mcp.fetch,
-    modelFacts: { contextWindowOf: () => undefined, tokenizerOf: (kind) => kinds.get(kind)?.tokenizer },
+    modelFacts: { contextWindowOf: models.contextWindowOf, tokenizerOf: (kind) => kinds.get(kind)?.tokenizer },
     maxMediaBytes: config.maxMediaBytes,
     heartbeatIntervalMs: config.heartbeatIntervalMs,
     idleTimeoutMs: config.idleTimeoutMs,
@@ -110,6 +128,8 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
       handler.drain();
       webSocket.drain();
       await listening?.close(config.shutdownGraceMs);
+      models.close();
+      namedRoutes.close();
       await pool.close();
       await mcp.close();
       await engine.close();

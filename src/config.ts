@@ -47,6 +47,11 @@ export const variables = {
     default: "sqlite:data/livellm.db",
     read: text,
   },
+  LIVELLM_CATALOGUE: {
+    description: "A file of model facts that win over everything else known, in the form of `catalogue/models.json`.",
+    default: "",
+    read: text,
+  },
   LIVELLM_MASTER_KEY: {
     description:
       "Seals keys in the database: 64 hex digits. When not set, one is made and kept in `master.key` beside the database.",
@@ -149,6 +154,8 @@ export interface Config {
   readonly host: string;
   readonly port: number;
   readonly databaseUrl: string;
+  /** The operator's own facts about models; empty for none. */
+  readonly catalogueFile: string;
   readonly masterKey?: Secret;
   readonly corsOrigins: readonly string[];
   readonly attemptTimeoutMs: number;
@@ -174,6 +181,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     host: env.HOST,
     port: env.PORT,
     databaseUrl: env.DATABASE_URL,
+    catalogueFile: env.LIVELLM_CATALOGUE,
     masterKey: env.LIVELLM_MASTER_KEY,
     corsOrigins: env.LIVELLM_CORS_ORIGINS,
     attemptTimeoutMs: env.LIVELLM_ATTEMPT_TIMEOUT_MS,

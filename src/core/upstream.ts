@@ -56,6 +56,23 @@ export interface UpstreamSocket {
   close(code?: number): void;
 }
 
+/** What may be fetched of the files that a provider's answer names by their address. */
+export interface DownloadLimits {
+  /** The provider's own address: files beside it may be wherever it is, others only at public https addresses. */
+  readonly providerUrl: string;
+  /** What the media type has to begin with, such as `image/`. */
+  readonly mimeTypePrefix: string;
+  readonly maxBytes: number;
+  /** For all of it. */
+  readonly timeoutMs: number;
+}
+
+/** A file that was fetched, and its media type without parameters. */
+export interface Download {
+  readonly data: Uint8Array;
+  readonly mimeType: string;
+}
+
 /** A vendor's connection pool. Every method throws `LivellmError`, and closes the socket as soon as `signal` aborts. */
 export interface Upstream {
   /** The whole body as JSON. */
@@ -77,5 +94,10 @@ export interface Upstream {
   ): Promise<UpstreamHead & { readonly bytes: AsyncIterable<Uint8Array> }>;
   /** Resolves when the vendor has accepted the handshake. */
   socket(request: UpstreamSocketRequest, signal: AbortSignal): Promise<UpstreamSocket>;
+  /**
+   * Fetches a file that an answer names by its address. No credentials go along. Throws `bad_provider_response` for an
+   * address that may not be called, and for a file that is not within the limits.
+   */
+  download(address: string, limits: DownloadLimits, signal: AbortSignal): Promise<Download>;
   close(): Promise<void>;
 }

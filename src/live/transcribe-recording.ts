@@ -16,19 +16,23 @@ export async function transcribeRecording(
 ): Promise<TranscriptionResult & { readonly routeResult: RouteResult }> {
   const { value, routeResult } = await answerWhole(
     plan,
-    ({ use, model, options }, s) => use.capability.transcribe({ ...request, model, options }, s),
+    async ({ use, model, options }, s) =>
+      withLength(await use.capability.transcribe({ ...request, model, options }, s), request.durationMs),
     signal,
   );
-  const durationMs = value.durationMs ?? request.durationMs;
-  const heard = durationMs === undefined ? {} : { inputAudioMs: Math.round(durationMs) };
   return {
     ...value,
-    durationMs,
-    usage: { ...heard, ...value.usage },
     routeResult: {
       ...routeResult,
       model: value.model ?? routeResult.model,
       ...(value.requestId && { providerRequestId: value.requestId }),
     },
   };
+}
+
+/** Within the attempt, because what was heard has its price. */
+function withLength(result: TranscriptionResult, knownMs: number | undefined): TranscriptionResult {
+  const durationMs = result.durationMs ?? knownMs;
+  const heard = durationMs === undefined ? {} : { inputAudioMs: Math.round(durationMs) };
+  return { ...result, durationMs, usage: { ...heard, ...result.usage } };
 }

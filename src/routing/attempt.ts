@@ -1,9 +1,15 @@
 import { LivellmError } from "../core/error.ts";
+import { priceUsage } from "../core/pricing.ts";
 import type { Capability } from "../core/provider.ts";
-import type { Attempt, Failure } from "../core/route.ts";
+import type { Attempt } from "../core/route.ts";
+import type { Usage } from "../core/usage.ts";
 import { type LinkedController, linkedController } from "../streams/signals.ts";
 import { Watchdog } from "../streams/watchdog.ts";
+import { toFailure } from "./failure.ts";
+import type { CallWatch } from "./health.ts";
 import type { PlannedTarget, ReadyTarget } from "./plan.ts";
+import { priceOutput, tellsUsage } from "./priced-output.ts";
+import type { UsageMeter } from "./usage-meter.ts";
 
 /**
  * What an output means before the commit: it commits the attempt; it waits for the commit (a head that says nothing yet); or
@@ -15,6 +21,15 @@ export type OutputRole = "commits" | "waits" | "passes";
 export interface AttemptCall<C extends Capability, T> {
   open(target: ReadyTarget<C>, signal: AbortSignal): AsyncIterable<T>;
   role(output: T): OutputRole;
+  /** Estimates what a target has consumed that was cut or broke off; without it nobody knows. */
+  meter?(target: ReadyTarget<C>): UsageMeter<T>;
+}
+
+/** What an attempt runs under. */
+export interface AttemptTerms {
+  readonly stallTimeoutMs: number;
+  /** Told what becomes of it; absent for targets whose health nobody follows. */
+  readonly watch: CallWatch | undefined;
 }
 
 /** One target being tried. */
@@ -27,12 +42,18 @@ export class RunningAttempt<C extends Capability, T> {
   readonly #role: (output: T) => OutputRole;
   readonly #commitTimer: NodeJS.Timeout;
   readonly #watchdog: Watchdog;
+  readonly #watch: CallWatch | undefined;
+  readonly #meter: UsageMeter<T> | undefined;
+  #usage: Usage | undefined;
   #held: T[] = [];
   #timedOut = false;
   #committedAfterMs: number | undefined;
 
-  constructor(target: ReadyTarget<C>, call: AttemptCall<C, T>, stallTimeoutMs: number, signal: AbortSignal) {
+  constructor(target: ReadyTarget<C>, call: AttemptCall<C, T>, terms: AttemptTerms, signal: AbortSignal) {
+    const { stallTimeoutMs, watch } = terms;
     this.target = target;
+    this.#watch = watch;
+    this.#meter = call.meter?.(target);
     this.#controller = linkedController(signal);
     this.#role = call.role;
     this.#commitTimer = setTimeout(() => this.#timeOut(noAnswerWithin(target)), target.attemptTimeoutMs);
@@ -52,26 +73,34 @@ export class RunningAttempt<C extends Capability, T> {
     }
     clearTimeout(this.#commitTimer);
     this.#committedAfterMs = performance.now() - this.#started;
+    this.#watch?.answered(this.#committedAfterMs);
     return undefined;
   }
 
-  /** After the commit: what was held, then the rest, each within the stall timeout. */
+  /** After the commit: what was held, then the rest, each within the stall timeout. A usage comes with its cost. */
   async *output(stallTimeoutMs: number): AsyncGenerator<T, void, undefined> {
     const held = this.#held;
     this.#held = [];
-    yield* held;
+    for (const value of held) yield this.#account(value);
     for (;;) {
       this.#watchdog.wait(stallTimeoutMs);
       const { done, value } = await this.#next();
       this.#watchdog.rest();
       if (done) return;
-      yield value;
+      yield this.#account(value);
     }
+  }
+
+  /** Tells what was learnt of the target by its failure. */
+  fail(error: LivellmError): void {
+    this.#watch?.failed(error);
   }
 
   /** Ends it: aborts first, because a generator's `return()` waits for its pending `next()`. */
   async stop(reason: unknown): Promise<void> {
     clearTimeout(this.#commitTimer);
+    if (this.#committedAfterMs === undefined) this.#watch?.left();
+    else this.#watch?.succeeded();
     this.#watchdog[Symbol.dispose]();
     this.#controller.abort(reason);
     this.#controller[Symbol.dispose]();
@@ -80,6 +109,7 @@ export class RunningAttempt<C extends Capability, T> {
 
   /** How it stands, or ended, for the caller's list. */
   report(outcome: Attempt["outcome"], error?: LivellmError): Attempt {
+    const usage = this.#wasCut(outcome) ? this.consumed() : this.#usage;
     return {
       targetIndex: this.target.index,
       provider: this.target.provider,
@@ -88,12 +118,34 @@ export class RunningAttempt<C extends Capability, T> {
       ...(error && { failure: toFailure(error) }),
       startTime: this.#startTime,
       elapsedMs: outcome === "answered" ? (this.#committedAfterMs ?? 0) : performance.now() - this.#started,
+      ...(usage && { usage }),
     };
+  }
+
+  /** What failed by itself before it began to answer is not billed; what was cut, or broke off, may be. */
+  #wasCut(outcome: Attempt["outcome"]): boolean {
+    if (outcome === "answered") return false;
+    return outcome === "cancelled" || this.#timedOut || this.#committedAfterMs !== undefined;
+  }
+
+  /** What it has consumed: as the provider told, else an estimate; undefined when nobody can tell. */
+  consumed(): Usage | undefined {
+    const estimate = this.#usage ? undefined : this.#meter?.estimate();
+    return estimate ? priceUsage({ ...estimate, estimated: true }, this.target.pricing) : this.#usage;
+  }
+
+  #account(output: T): T {
+    if (!tellsUsage(output)) return output;
+    const priced = priceOutput(output, this.target.pricing);
+    this.#usage = priced.usage;
+    return priced;
   }
 
   async #next(): Promise<IteratorResult<T>> {
     try {
-      return await this.#iterator.next();
+      const result = await this.#iterator.next();
+      if (!result.done) this.#meter?.see(result.value);
+      return result;
     } catch (error) {
       throw this.#controller.signal.aborted ? this.#controller.signal.reason : error;
     }
@@ -122,18 +174,6 @@ export function reportUnused(target: PlannedTarget, error: LivellmError, outcome
 export function nameOf(target: PlannedTarget): string {
   const provider = target.provider || `inline ${target.kind}`;
   return `${provider}/${target.model}`;
-}
-
-function toFailure(error: LivellmError): Failure {
-  const { httpStatus, providerCode, providerRequestId, retryAfterMs } = error.facts;
-  return {
-    reason: error.reason,
-    message: error.message.slice(0, 500),
-    httpStatus,
-    providerCode,
-    providerRequestId,
-    retryAfterMs,
-  };
 }
 
 function noAnswerWithin(target: PlannedTarget): LivellmError {

@@ -2,7 +2,9 @@ import { LivellmError } from "../core/error.ts";
 import type { Capability } from "../core/provider.ts";
 import type { Attempt } from "../core/route.ts";
 import { type AttemptCall, nameOf, RunningAttempt, reportUnused } from "./attempt.ts";
+import type { CallWatch } from "./health.ts";
 import type { Plan, PlannedTarget, ReadyTarget } from "./plan.ts";
+import { tellsUsage } from "./priced-output.ts";
 
 /** What `withFallback` yields: failures while others are tried, then one `committed`, then the winner's output. */
 export type FallbackEvent<C extends Capability, T> =
@@ -26,7 +28,10 @@ export async function* withFallback<C extends Capability, T>(
     const winner = yield* race.untilCommitted();
     yield { type: "committed", target: winner.target, attempts: race.attempts };
     try {
-      for await (const output of winner.output(plan.stallTimeoutMs)) yield { type: "output", output };
+      for await (const output of winner.output(plan.stallTimeoutMs)) {
+        if (tellsUsage(output)) race.updateWinner(winner);
+        yield { type: "output", output };
+      }
     } catch (error) {
       throw race.brokenAfterCommit(winner, error);
     }
@@ -39,6 +44,12 @@ type Settled<C extends Capability, T> =
   | { readonly attempt: RunningAttempt<C, T>; readonly progress?: T; readonly committed: boolean }
   | { readonly attempt: RunningAttempt<C, T>; readonly error: unknown };
 
+/** Why a target is not called: `skipped` where that is nobody's failure. */
+interface Unused {
+  readonly error: LivellmError;
+  readonly skipped: boolean;
+}
+
 /** The attempts of one call: who runs, who failed, who is next. */
 class Race<C extends Capability, T> {
   readonly attempts: Attempt[] = [];
@@ -48,6 +59,8 @@ class Race<C extends Capability, T> {
   readonly #waiting: PlannedTarget<C>[];
   readonly #running = new Map<RunningAttempt<C, T>, Promise<Settled<C, T>>>();
   readonly #errors: LivellmError[] = [];
+  /** The providers that this call has been sent to. */
+  readonly #called = new Set<string>();
   #stagger: { readonly timer: NodeJS.Timeout; readonly elapsed: Promise<"stagger"> } | undefined;
 
   constructor(plan: Plan<C>, call: AttemptCall<C, T>, signal: AbortSignal) {
@@ -71,8 +84,13 @@ class Race<C extends Capability, T> {
 
   /** The winner's stream broke: the status names it, and the list shows it as failed. */
   brokenAfterCommit(winner: RunningAttempt<C, T>, error: unknown): LivellmError {
-    if (this.#signal.aborted) return this.#callerLeft();
+    if (this.#signal.aborted) {
+      this.attempts.pop();
+      this.attempts.push({ ...winner.report("answered"), usage: winner.consumed() });
+      return this.#callerLeft();
+    }
     const failure = asLivellmError(error);
+    winner.fail(failure);
     this.attempts.pop();
     this.attempts.push(winner.report("failed", failure));
     const broke = failure.reason === "timeout" ? "timeout" : "stream_broken";
@@ -86,6 +104,12 @@ class Race<C extends Capability, T> {
         attempts: this.attempts,
       },
     );
+  }
+
+  /** The winner, which is the last of the list, has told what it consumed. */
+  updateWinner(winner: RunningAttempt<C, T>): void {
+    this.attempts.pop();
+    this.attempts.push(winner.report("answered"));
   }
 
   async stop(): Promise<void> {
@@ -104,14 +128,30 @@ class Race<C extends Capability, T> {
   *#startNext(): Generator<FallbackEvent<C, T>, void, undefined> {
     const target = this.#waiting.shift();
     if (!target) return;
-    if (isReady(target)) {
-      const attempt = new RunningAttempt(target, this.#call, this.#plan.stallTimeoutMs, this.#signal);
-      this.#running.set(attempt, settle(attempt));
-      if (this.#plan.strategy === "parallel" && this.#plan.staggerMs > 0) this.#armStagger();
-      return;
-    }
-    if (target.use.ready) return;
-    const { error, skipped } = target.use;
+    if (isReady(target)) yield* this.#start(target);
+    else if (!target.use.ready) yield* this.#pass(target, target.use);
+  }
+
+  *#start(target: ReadyTarget<C>): Generator<FallbackEvent<C, T>, void, undefined> {
+    const watch = this.#enter(target);
+    if (watch instanceof LivellmError) return yield* this.#pass(target, { error: watch, skipped: true });
+    const terms = { stallTimeoutMs: this.#plan.stallTimeoutMs, watch };
+    const attempt = new RunningAttempt(target, this.#call, terms, this.#signal);
+    this.#running.set(attempt, settle(attempt));
+    if (this.#plan.strategy === "parallel" && this.#plan.staggerMs > 0) this.#armStagger();
+  }
+
+  /** Asks whether the target may be called now, in view of how it and its provider have fared. */
+  #enter(target: ReadyTarget<C>): CallWatch | LivellmError | undefined {
+    const only = this.#running.size === 0 && !this.#waiting.some(isReady);
+    const watch = target.health?.enter({ only, again: this.#called.has(target.provider) });
+    if (!(watch instanceof LivellmError)) this.#called.add(target.provider);
+    return watch;
+  }
+
+  /** A target that is not called. */
+  *#pass(target: PlannedTarget<C>, why: Unused): Generator<FallbackEvent<C, T>, void, undefined> {
+    const { error, skipped } = why;
     const report = reportUnused(target, error, skipped ? "skipped" : "failed");
     this.attempts.push(report);
     this.#errors.push(error);
@@ -138,12 +178,13 @@ class Race<C extends Capability, T> {
 
   async *#failed(attempt: RunningAttempt<C, T>, error: unknown): AsyncGenerator<FallbackEvent<C, T>, void, undefined> {
     this.#running.delete(attempt);
+    const failure = asLivellmError(error);
+    if (!this.#signal.aborted) attempt.fail(failure);
     await attempt.stop(superseded);
     if (this.#signal.aborted) {
       this.attempts.push(attempt.report("cancelled"));
       throw this.#callerLeft();
     }
-    const failure = asLivellmError(error);
     const report = attempt.report("failed", failure);
     this.attempts.push(report);
     this.#errors.push(failure);

@@ -1,7 +1,9 @@
 import type { LivellmError } from "../core/error.ts";
 import type { JsonObject } from "../core/json.ts";
+import type { Pricing } from "../core/pricing.ts";
 import type { Capabilities, Capability, ContextPolicy } from "../core/provider.ts";
 import type { Strategy } from "../core/route.ts";
+import type { TargetHealth } from "./health.ts";
 
 /** A target that can be tried: everything a call needs to know, and nothing about vendors. */
 export interface PlannedTarget<C extends Capability = Capability> {
@@ -16,6 +18,10 @@ export interface PlannedTarget<C extends Capability = Capability> {
   readonly options: JsonObject;
   readonly attemptTimeoutMs: number;
   readonly contextPolicy?: ContextPolicy;
+  /** What the model costs, where known. */
+  readonly pricing?: Pricing;
+  /** Absent for an inline provider: whose key it is, decides how it fares. */
+  readonly health?: TargetHealth;
   /** What to call, or why it cannot be: `skipped` targets were not tried, others failed before a call was made. */
   readonly use:
     | { readonly ready: true; readonly capability: NonNullable<Capabilities[C]> }

@@ -6,6 +6,19 @@ export interface Lease extends Disposable {
   readonly capabilities: Capabilities;
 }
 
+/** Whose word it is that a provider may be called: an administrator configured it, or a request brought it along. */
+export type Provenance = "configured" | "requested";
+
+/** How a provider's connections are made. */
+export type Connect = (connection: ProviderConnection, provenance: Provenance) => Upstream;
+
+/** What a kept provider is found by. Another `version` takes the place of the one before. */
+export interface PoolKey {
+  readonly key: string;
+  readonly version: string;
+  readonly provenance: Provenance;
+}
+
 interface Built {
   readonly version: string;
   readonly capabilities: Capabilities;
@@ -23,18 +36,18 @@ const maxBuilt = 1024;
  */
 export class ProviderPool {
   readonly #built = new Map<string, Built>();
-  readonly #connect: (connection: ProviderConnection) => Upstream;
+  readonly #connect: Connect;
 
-  constructor(connect: (connection: ProviderConnection) => Upstream) {
+  constructor(connect: Connect) {
     this.#connect = connect;
   }
 
-  /** The provider under `key` in this `version`, built if there is none. */
-  lease(key: string, version: string, kind: ProviderKind, connection: () => ProviderConnection): Lease {
+  /** The provider under this key in this version, built if there is none. */
+  lease({ key, version, provenance }: PoolKey, kind: ProviderKind, connection: () => ProviderConnection): Lease {
     let built = this.#built.get(key);
     if (built?.version !== version) {
       this.#retire(key);
-      built = this.#build(version, kind, connection());
+      built = { ...this.#build(kind, connection(), provenance), version };
     } else {
       this.#built.delete(key); // and in again, at the end: the first in the map is the one not used for longest
     }
@@ -45,7 +58,7 @@ export class ProviderPool {
 
   /** A provider that nobody else gets, as for trying out one that is not kept; closed with the lease. */
   trial(kind: ProviderKind, connection: ProviderConnection): Lease {
-    const built = this.#build("", kind, connection);
+    const built = this.#build(kind, connection, "configured");
     built.retired = true;
     return this.#hold(built);
   }
@@ -56,9 +69,9 @@ export class ProviderPool {
     await Promise.all(all.map((built) => built.upstream.close()));
   }
 
-  #build(version: string, kind: ProviderKind, connection: ProviderConnection): Built {
-    const upstream = this.#connect(connection);
-    return { version, upstream, capabilities: kind.create(connection, upstream), holders: 0, retired: false };
+  #build(kind: ProviderKind, connection: ProviderConnection, provenance: Provenance): Built {
+    const upstream = this.#connect(connection, provenance);
+    return { version: "", upstream, capabilities: kind.create(connection, upstream), holders: 0, retired: false };
   }
 
   #hold(built: Built): Lease {

@@ -4,18 +4,22 @@ import { AudioService } from "../../gen/livellm/v1/audio_service_pb.ts";
 import { ImagesService } from "../../gen/livellm/v1/images_service_pb.ts";
 import { ModelsService } from "../../gen/livellm/v1/models_service_pb.ts";
 import { ProvidersService } from "../../gen/livellm/v1/providers_service_pb.ts";
+import { RoutesService } from "../../gen/livellm/v1/routes_service_pb.ts";
 import { TranscriptionService } from "../../gen/livellm/v1/transcription_service_pb.ts";
 import { type AgentServiceOptions, createAgentService } from "./agent.ts";
 import { type AudioServiceOptions, createAudioService } from "./audio.ts";
 import { createImagesService, type ImagesServiceOptions } from "./images.ts";
-import { modelsService } from "./not-yet.ts";
+import { createModelsService, type ModelsServiceOptions } from "./models.ts";
 import { createProvidersService, type ProvidersServiceOptions } from "./providers.ts";
+import { createRoutesService, type RoutesServiceOptions } from "./routes.ts";
 import { createTranscriptionService, type TranscriptionServiceOptions } from "./transcription.ts";
 
 export type ServicesOptions = AgentServiceOptions &
   AudioServiceOptions &
   ImagesServiceOptions &
+  ModelsServiceOptions &
   ProvidersServiceOptions &
+  RoutesServiceOptions &
   TranscriptionServiceOptions;
 
 /** The services of the contract and what answers them. */
@@ -25,7 +29,8 @@ export function createServices(options: ServicesOptions) {
     { service: ProvidersService, implementation: createProvidersService(options) },
     { service: AudioService, implementation: createAudioService(options) },
     { service: ImagesService, implementation: createImagesService(options) },
-    { service: ModelsService, implementation: modelsService },
+    { service: ModelsService, implementation: createModelsService(options) },
+    { service: RoutesService, implementation: createRoutesService(options) },
     { service: TranscriptionService, implementation: createTranscriptionService(options) },
   ] satisfies readonly { service: DescService; implementation: object }[];
 }

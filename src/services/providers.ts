@@ -9,8 +9,10 @@ import type {
 import { type ErrorCode, invalidRequest, LivellmError, type Violation } from "../core/error.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { Capabilities, ProviderConfig } from "../core/provider.ts";
+import { HealthMemory } from "../routing/health.ts";
 import type { ProviderRegistry } from "../routing/provider-registry.ts";
 import type { ProviderDraft } from "../store/provider-store.ts";
+import { checkHealth } from "./health.ts";
 import { checkProvider } from "./providers-check.ts";
 import { changedPaths, coversKind, mergeProvider, missingEntries } from "./providers-mask.ts";
 import { draftFromProto, draftToProto, kindToProto, providerToProto } from "./providers-messages.ts";
@@ -23,11 +25,13 @@ export interface ProvidersServiceOptions {
   readonly connect: (config: ProviderConfig) => Disposable & { readonly capabilities: Capabilities };
   /** What is wrong with a kind and its settings, with paths from `provider` on. */
   readonly checkSettings: (kind: string, settings: JsonObject) => readonly Violation[];
+  /** What calls have shown; nothing when unset. */
+  readonly health?: HealthMemory;
 }
 
 /** livellm.v1.ProvidersService. The form of single fields (required, lengths, patterns) has been checked before. */
 export function createProvidersService(options: ProvidersServiceOptions): ServiceImpl<typeof ProvidersService> {
-  const { registry } = options;
+  const { registry, health = new HealthMemory() } = options;
   const inTurn = createQueue();
   return {
     createProvider: async ({ provider, validateOnly }, { signal }) => {
@@ -56,11 +60,7 @@ export function createProvidersService(options: ProvidersServiceOptions): Servic
       await inTurn(() => repeatWhenOvertaken(retriesOf(request), () => remove(request, registry)));
       return {};
     },
-    checkHealth: async () => {
-      const message =
-        "CheckHealth is not served yet; CreateProvider with validateOnly asks a new provider for its models";
-      throw new LivellmError("unimplemented", "unsupported", message);
-    },
+    checkHealth: (request, { signal }) => checkHealth(request, { ...options, health }, signal),
     listProviderKinds: async () => ({
       kinds: registry
         .kinds()

@@ -17,6 +17,18 @@ const migrations: Readonly<Record<string, Migration>> = {
         .execute();
     },
   },
+  "0002_route": {
+    up: async (db: Kysely<unknown>) => {
+      await db.schema
+        .createTable("route")
+        .addColumn("name", "text", (column) => column.primaryKey())
+        .addColumn("config", "text", (column) => column.notNull())
+        .addColumn("revision", "text", (column) => column.notNull())
+        .addColumn("create_time", "bigint", (column) => column.notNull())
+        .addColumn("update_time", "bigint", (column) => column.notNull())
+        .execute();
+    },
+  },
 };
 
 /**

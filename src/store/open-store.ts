@@ -3,9 +3,8 @@ import path from "node:path";
 import type { Kysely } from "kysely";
 import { LivellmError } from "../core/error.ts";
 import { migrate } from "./migrations.ts";
-import type { ProviderStore } from "./provider-store.ts";
 import type { Sealer } from "./sealing.ts";
-import { createSqlStore, type Tables } from "./sql-store.ts";
+import { createSqlStore, type Store, type Tables } from "./sql-store.ts";
 import { openSqlite } from "./sqlite.ts";
 import { findDamage } from "./sqlite-damage.ts";
 
@@ -17,7 +16,7 @@ const inMemory = ":memory:";
  * `sqlite:/absolute/path.db`, or `sqlite::memory:`. Throws `failed_precondition` with what to do when it cannot; a damaged
  * file is left untouched.
  */
-export async function openStore(databaseUrl: string, sealer: Sealer): Promise<ProviderStore> {
+export async function openStore(databaseUrl: string, sealer: Sealer): Promise<Store> {
   const file = sqliteFile(databaseUrl);
   const db = file === inMemory ? openSqlite(inMemory) : openFile(file);
   try {

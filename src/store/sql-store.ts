@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { Kysely } from "kysely";
-import { LivellmError } from "../core/error.ts";
+import type { LivellmError } from "../core/error.ts";
 import type { ProviderConfig } from "../core/provider.ts";
+import { explained } from "./explained.ts";
 import { columnsOf, configFromRow, type ProviderRow } from "./provider-row.ts";
 import {
   type ProviderDraft,
@@ -10,20 +11,28 @@ import {
   providerExists,
   providerGone,
 } from "./provider-store.ts";
+import type { RouteStore } from "./route-store.ts";
 import type { Sealer } from "./sealing.ts";
+import { createSqlRouteStore, type RouteTables } from "./sql-route-store.ts";
 
 /** The tables, the same in every database. */
-export interface Tables {
+export interface Tables extends RouteTables {
   readonly provider: ProviderRow;
 }
 
-/** The provider store over any database that kysely speaks to; the tables must be there. `close` closes the database. */
-export function createSqlStore(db: Kysely<Tables>, sealer: Sealer): ProviderStore {
+/** All that is kept: the providers, and beside them the routes, in one database. */
+export interface Store extends ProviderStore {
+  readonly routes: RouteStore;
+}
+
+/** The stores over any database that kysely speaks to; the tables must be there. `close` closes the database. */
+export function createSqlStore(db: Kysely<Tables>, sealer: Sealer): Store {
   const listeners = new Set<() => void>();
   const changed = () => {
     for (const listener of listeners) listener();
   };
   return {
+    routes: createSqlRouteStore(db),
     list: () => explained(() => listProviders(db, sealer)),
     get: (id) => explained(() => getProvider(db, sealer, id)),
     create: async (draft) => {
@@ -109,15 +118,4 @@ async function deleteProvider(db: Kysely<Tables>, id: string, expectedRevision: 
 async function whyUntouched(db: Kysely<Tables>, id: string): Promise<LivellmError> {
   const row = await db.selectFrom("provider").select("id").where("id", "=", id).executeTakeFirst();
   return row ? providerChanged(id) : providerGone(id);
-}
-
-/** The database's own errors may quote what was to be written, so their words stay in the cause. */
-async function explained<Result>(query: () => Promise<Result>): Promise<Result> {
-  try {
-    return await query();
-  } catch (error) {
-    if (error instanceof LivellmError) throw error;
-    const message = "the provider database cannot be used at the moment; the server's log says why";
-    throw new LivellmError("unavailable", "internal", message, { cause: error });
-  }
 }

@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { answerWith, type ChatVendor, chunk, startChatVendor, type VendorCall } from "../support/chat-vendor.ts";
 import { requestTo } from "../support/echo-request.ts";
 import { faces, namesOfEvents, textOfEvents } from "../support/faces.ts";
 import { type Gateway, startGateway } from "../support/gateway.ts";
-import { createProvider } from "../support/json-call.ts";
+import { changeProvider, createProvider } from "../support/json-call.ts";
 
 let gateway: Gateway;
 let first: ChatVendor;
@@ -14,6 +14,11 @@ beforeAll(async () => {
   [first, second] = [await startChatVendor(), await startChatVendor()];
   await createProvider(gateway.url, { id: "first", kind: "openai-compatible", baseUrl: first.baseUrl });
   await createProvider(gateway.url, { id: "second", kind: "openai-compatible", baseUrl: second.baseUrl });
+});
+
+/** A provider that has changed begins anew: the deaths of one test are not to keep the calls of the next away. */
+beforeEach(async () => {
+  for (const id of ["first", "second"]) await changeProvider(gateway.url, id);
 });
 
 afterAll(async () => {

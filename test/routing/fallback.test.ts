@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { LivellmError } from "../../src/core/error.ts";
 import type { OutputRole } from "../../src/routing/attempt.ts";
 import { type FallbackEvent, withFallback } from "../../src/routing/fallback.ts";
+import type { TargetHealth } from "../../src/routing/health.ts";
 import type { Plan, PlannedTarget, ReadyTarget } from "../../src/routing/plan.ts";
 
 /** A script of one target: words to send, an error to throw, or a wait for the signal. */
@@ -247,6 +248,135 @@ describe("parallel", () => {
   test("staggered: the second starts at once when the first fails", async () => {
     const run = scripted([[unavailable("down")], ["b"]], { ...parallel, staggerMs: 1_000_000 });
     expect((await collect(run)).text).toBe("b");
+  });
+});
+
+describe("health", () => {
+  const gate = (entered: string[], name: string, refuse: boolean): TargetHealth => ({
+    enter: ({ only, again }) => {
+      if (refuse && !only) return new LivellmError("unavailable", "provider_unavailable", `${name} is avoided`);
+      entered.push(`${name} enter${again ? " again" : ""}`);
+      return {
+        answered: () => entered.push(`${name} answered`),
+        failed: (error) => entered.push(`${name} failed: ${error.message}`),
+        succeeded: () => entered.push(`${name} succeeded`),
+        left: () => entered.push(`${name} left`),
+      };
+    },
+  });
+
+  function watched(scripts: readonly Script[], refused: readonly number[], options: Partial<Plan<"chat">> = {}) {
+    const told: string[] = [];
+    const run = scripted(scripts, options);
+    const targets = run.plan.targets.map((target) => {
+      return { ...target, health: gate(told, target.provider, refused.includes(target.index)) };
+    });
+    return { told, run: { ...run, plan: { ...run.plan, targets } } };
+  }
+
+  test("a target that is avoided is skipped while another is left", async () => {
+    const { run, told } = watched([["a"], ["b"]], [0]);
+    const { events, text } = await collect(run);
+    expect(text).toBe("b");
+    expect(events[0]).toMatchObject({ attempts: [{ outcome: "skipped" }, { outcome: "answered" }] });
+    expect(told).toEqual(["p1 enter", "p1 answered", "p1 succeeded"]);
+  });
+
+  test("the last one is called all the same", async () => {
+    const { run, told } = watched([["a"], ["b"]], [0, 1]);
+    expect((await collect(run)).text).toBe("b");
+    expect(told[0]).toBe("p1 enter");
+  });
+
+  test("a failure before and after the commit is told, and so is a loser", async () => {
+    const before = watched([[unavailable("down")], ["b", unavailable("gone")]], []);
+    await collect(before.run);
+    expect(before.told.filter((word) => word.includes("failed"))).toEqual(["p0 failed: down", "p1 failed: gone"]);
+    const race = watched([["(head)", "hang"], ["b"]], [], { strategy: "parallel" });
+    await collect(race.run);
+    expect(race.told).toContain("p0 left");
+  });
+
+  test("a caller who leaves tells nothing of the target", async () => {
+    const { run, told } = watched([["(head)", "hang"]], []);
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("gone")), 10);
+    await collect(run, controller.signal);
+    expect(told).toEqual(["p0 enter", "p0 left"]);
+  });
+
+  test("a second model of the same provider is another try of it", async () => {
+    const { run, told } = watched([[unavailable("down")], ["b"]], []);
+    const targets = run.plan.targets.map((target) => ({ ...target, provider: "same" }));
+    await collect({ ...run, plan: { ...run.plan, targets } });
+    expect(told.filter((word) => word.includes("enter"))).toEqual(["p0 enter", "p1 enter again"]);
+  });
+});
+
+describe("usage", () => {
+  const pricing = { inputUsdPerMtok: 1, outputUsdPerMtok: 10 };
+
+  function metered(scripts: readonly Script[], options: Partial<Plan<"chat">> = {}): Scripted {
+    const run = scripted(scripts, options);
+    const targets = run.plan.targets.map((target) => ({ ...target, pricing }));
+    const meter = () => {
+      let outputTokens = 0;
+      return {
+        see: (output: string) => {
+          outputTokens += output.length;
+        },
+        estimate: () => ({ inputTokens: 1_000_000, outputTokens }),
+      };
+    };
+    return { ...run, plan: { ...run.plan, targets }, call: { ...run.call, ...{ meter } } };
+  }
+
+  test("a race costs twice: the loser's share is estimated, and marked so", async () => {
+    const { events } = await collect(metered([["(head)", "hang"], ["b"]], { strategy: "parallel" }));
+    expect(events.find(({ type }) => type === "committed")).toMatchObject({
+      attempts: [
+        { outcome: "cancelled", usage: { inputTokens: 1_000_000, outputTokens: 6, estimated: true, costUsd: 1.00006 } },
+        { outcome: "answered" },
+      ],
+    });
+  });
+
+  test("a stream that broke off is estimated by what had come", async () => {
+    const { error } = await collect(metered([["abc", "de", unavailable("gone")]]));
+    expect(error?.facts.attempts).toMatchObject([
+      { outcome: "failed", usage: { inputTokens: 1_000_000, outputTokens: 5, estimated: true, costUsd: 1.00005 } },
+    ]);
+  });
+
+  test("what was refused before it began costs nothing; what took too long may", async () => {
+    const run = metered([[unavailable("down")], ["hang"]]);
+    const targets = run.plan.targets.map((target) => ({ ...target, attemptTimeoutMs: 10 }));
+    const { error } = await collect({ ...run, plan: { ...run.plan, targets } });
+    expect(error?.facts.attempts).toMatchObject([
+      { outcome: "failed" },
+      { outcome: "timed_out", usage: { estimated: true } },
+    ]);
+    expect(error?.facts.attempts?.[0]).not.toHaveProperty("usage");
+  });
+
+  test("what the winner tells gets its price, and stands with its attempt", async () => {
+    const target = { ...scripted([[]]).plan.targets[0], pricing } as PlannedTarget<"chat">;
+    const plan = { ...scripted([]).plan, targets: [target] };
+    const told = { usage: { inputTokens: 2_000_000, cachedInputTokens: 1_000_000, outputTokens: 100_000 } };
+    const call = {
+      role: () => "commits" as const,
+      async *open() {
+        yield told;
+      },
+    };
+    const seen: unknown[] = [];
+    let attempts: readonly unknown[] = [];
+    for await (const event of withFallback(plan, call, new AbortController().signal)) {
+      if (event.type === "committed") attempts = event.attempts;
+      if (event.type === "output") seen.push(event.output, [...attempts]);
+    }
+    const usage = { ...told.usage, costUsd: 3 };
+    expect(seen).toMatchObject([{ usage }, [{ outcome: "answered", usage }]]);
   });
 });
 

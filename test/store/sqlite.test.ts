@@ -9,6 +9,7 @@ import { dataFolderOf, openStore } from "../../src/store/open-store.ts";
 import { createSealer } from "../../src/store/sealing.ts";
 import { describeProviderStore } from "./contract.ts";
 import { bareDraft, canary, fullDraft } from "./provider-drafts.ts";
+import { describeRouteStore } from "./route-contract.ts";
 
 const sealer = createSealer(randomBytes(32));
 let folder = "";
@@ -21,6 +22,8 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 describeProviderStore("sqlite in memory", () => openStore("sqlite::memory:", sealer));
 describeProviderStore("sqlite file", () => openStore(`sqlite:${file}`, sealer));
+describeRouteStore("sqlite in memory", () => openStore("sqlite::memory:", sealer));
+describeRouteStore("sqlite file", () => openStore(`sqlite:${file}`, sealer));
 
 describe("a sqlite file", () => {
   it("keeps its providers when it is opened again", async () => {

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import path from "node:path";
 import grpc from "@grpc/grpc-js";
 import protoLoader from "@grpc/proto-loader";
@@ -18,15 +19,12 @@ export interface GrpcClient extends Disposable {
   unary(method: string, request: object, options?: GrpcCallOptions): Promise<LoadedMessage>;
   /** The stream is an async iterable of messages; an error of the call is thrown by it. */
   stream(method: string, request: object, options?: GrpcCallOptions): grpc.ClientReadableStream<LoadedMessage>;
+  /** A stream both ways: what is written goes out, what comes in is iterated. */
+  duplex(method: string, options?: GrpcCallOptions): grpc.ClientDuplexStream<object, LoadedMessage>;
 }
 
 const definitions = protoLoader.loadSync(
-  [
-    "livellm/v1/agent_service.proto",
-    "livellm/v1/providers_service.proto",
-    "livellm/v1/audio_service.proto",
-    "wire.proto",
-  ],
+  [...readdirSync(path.join(projectRoot, "proto/livellm/v1")).map((name) => `livellm/v1/${name}`), "wire.proto"],
   {
     includeDirs: [path.join(projectRoot, "proto"), path.join(projectRoot, "test/support")],
     enums: String,
@@ -63,6 +61,17 @@ export function createGrpcClient(url: string): GrpcClient {
         requestSerialize,
         decoder(responseDeserialize),
         request,
+        headers(metadata),
+        options,
+      );
+    },
+    duplex: (name, { metadata = {}, deadline } = {}) => {
+      const { path, requestSerialize, responseDeserialize } = methodOf(`livellm.v1.${name}`);
+      const options = { deadline: deadline ?? soon() };
+      return client.makeBidiStreamRequest(
+        path,
+        requestSerialize,
+        decoder(responseDeserialize),
         headers(metadata),
         options,
       );

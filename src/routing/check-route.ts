@@ -1,0 +1,51 @@
+import { invalidRequest, LivellmError, type Violation } from "../core/error.ts";
+import type { InlineProvider, Target } from "../core/route.ts";
+import type { ProviderDirectory } from "./provider-directory.ts";
+
+/** Names what does not exist, all of it, before anything is tried. Throws `not_found` or `invalid_argument`. */
+export function checkTargets(targets: readonly Target[], providers: ProviderDirectory): void {
+  const unknown = targets.filter(({ provider }) => provider !== "" && !providers.get(provider));
+  if (unknown.length > 0) throw noSuchProvider(unknown, providers.ids());
+  const violations = targets.flatMap((target, i) => violationsOf(target, i, providers));
+  if (violations.length > 0) throw invalidRequest(violations);
+}
+
+/** None of these providers is configured. */
+export function noSuchProvider(targets: readonly Pick<Target, "provider">[], ids: readonly string[]): LivellmError {
+  const names = [...new Set(targets.map(({ provider }) => `"${provider}"`))].join(", ");
+  const shown = ids.slice(0, 20).join(", ");
+  const more = ids.length > 20 ? ` and ${ids.length - 20} more` : "";
+  return new LivellmError("not_found", "not_found", `there is no provider ${names}; there are: ${shown}${more}`);
+}
+
+function violationsOf(target: Target, i: number, providers: ProviderDirectory): Violation[] {
+  const path = `route.targets[${i}]`;
+  if (target.inlineProvider)
+    return inlineViolations(target.inlineProvider, `${path}.inlineProvider`, target, providers);
+  if (target.model !== "" || providers.get(target.provider)?.defaultModel) return [];
+  const description = target.provider
+    ? `name a model: the provider ${target.provider} has no default model`
+    : "name a model, a provider, or both";
+  return [{ field: `${path}.model`, description, reason: "REQUIRED" }];
+}
+
+function inlineViolations(
+  inline: InlineProvider,
+  path: string,
+  target: Target,
+  providers: ProviderDirectory,
+): Violation[] {
+  const kind = providers.kind(inline.kind);
+  if (!kind) {
+    const description = `there is no kind ${inline.kind}; the kinds are ${providers.kinds().join(", ")}`;
+    return [{ field: `${path}.kind`, description, reason: "UNKNOWN" }];
+  }
+  const missing = (field: string, description: string): Violation => ({ field, description, reason: "REQUIRED" });
+  return [
+    ...(kind.baseUrlRequired && !inline.baseUrl ? [missing(`${path}.baseUrl`, `${kind.kind} needs a base URL`)] : []),
+    ...(kind.apiKeyRequired && !inline.apiKey ? [missing(`${path}.apiKey`, `${kind.kind} needs an API key`)] : []),
+    ...(target.model === ""
+      ? [missing(path.replace(/inlineProvider$/, "model"), "name a model: an inline provider has no default model")]
+      : []),
+  ];
+}

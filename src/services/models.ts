@@ -1,0 +1,110 @@
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { FindBestModelRequest, ModelsService } from "../../gen/livellm/v1/models_service_pb.ts";
+import { LivellmError } from "../core/error.ts";
+import { toFailure } from "../routing/failure.ts";
+import type { HealthMemory } from "../routing/health.ts";
+import type { KnownModel } from "../routing/known-model.ts";
+import { isNamed, type ModelDirectory, type ModelList } from "../routing/model-directory.ts";
+import { nearNames } from "../routing/near-names.ts";
+import type { ProviderDirectory } from "../routing/resolver.ts";
+import { capabilitiesFromProto, modelToProto, requirementsFromProto } from "./models-messages.ts";
+import { orderModels } from "./models-preferences.ts";
+import { modelsMeeting } from "./models-requirements.ts";
+import { cutPage, pageAsked } from "./page-token.ts";
+import { failureToProto } from "./route-messages.ts";
+
+export interface ModelsServiceOptions {
+  readonly models: ModelDirectory;
+  readonly health: HealthMemory;
+  readonly registry: Pick<ProviderDirectory, "get" | "ids">;
+}
+
+/** livellm.v1.ModelsService: what the configured providers have, and who suits best. */
+export function createModelsService(options: ModelsServiceOptions): ServiceImpl<typeof ModelsService> {
+  const { models, registry } = options;
+  return {
+    async listModels(request, { signal }) {
+      const capabilities = capabilitiesFromProto(request.capabilities);
+      const others = [request.provider, ...capabilities];
+      const page = pageAsked(request, { defaultSize: 100, maxSize: 1000, others });
+      const list = await listOf(request.provider || undefined, options, signal);
+      const able = list.models.filter((model) => capabilities.every((one) => model.capabilities?.includes(one)));
+      const { shown, nextPageToken } = cutPage(able, page, { keyOf, others });
+      return { models: shown.map(modelToProto), nextPageToken, failures: failuresToProto(list) };
+    },
+    async getModel({ provider, id }, { signal }) {
+      const first = await listOf(provider, options, signal);
+      const found = first.models.find((model) => isNamed(model, id));
+      if (found) return { model: modelToProto(found) };
+      const renewed = await models.renewed(provider, signal);
+      const late = renewed.models.find((model) => isNamed(model, id));
+      if (!late) throw noSuchModel(id, provider, renewed);
+      return { model: modelToProto(late) };
+    },
+    async findBestModel(request, { signal }) {
+      checkProviders(request, registry);
+      const best = findBest(request, await models.list(undefined, signal), options.health);
+      return {
+        models: best.map(modelToProto),
+        targets: best.map(({ provider, id }) => ({ provider, model: id })),
+      };
+    },
+  };
+}
+
+/** Of a provider that is asked for by name, also that it is disabled is told. */
+async function listOf(
+  provider: string | undefined,
+  { models, registry }: ModelsServiceOptions,
+  signal: AbortSignal,
+): Promise<ModelList> {
+  if (provider === undefined) return models.list(undefined, signal);
+  const config = registry.get(provider);
+  if (!config) throw noSuchProvider(provider, registry.ids());
+  if (!config.disabled) return models.list(provider, signal);
+  const error = new LivellmError("failed_precondition", "unsupported", `the provider ${provider} is disabled`);
+  return { models: [], failures: [{ provider, error }] };
+}
+
+function findBest(request: FindBestModelRequest, { models }: ModelList, health: HealthMemory): readonly KnownModel[] {
+  const requirements = requirementsFromProto(request.requirements);
+  const there = models.filter(({ retireTime }) => !retireTime || retireTime.getTime() > health.now());
+  const meeting = modelsMeeting(requirements, there);
+  const { capabilities } = requirements;
+  const ordered = orderModels(meeting, { preferences: request.preferences, capabilities, health });
+  return ordered.slice(0, request.maxResults || 1);
+}
+
+function checkProviders({ requirements }: FindBestModelRequest, registry: ModelsServiceOptions["registry"]): void {
+  const unknown = requirements?.providers.find((id) => !registry.get(id));
+  if (unknown !== undefined) throw noSuchProvider(unknown, registry.ids(), { requirement: "providers" });
+}
+
+function failuresToProto({ failures }: ModelList) {
+  return failures.map(({ provider, error }) => ({ provider, failure: failureToProto(toFailure(error)) }));
+}
+
+/** Sorts as provider and id do: no id of a provider has a character below the space. */
+function keyOf({ provider, id }: KnownModel): string {
+  return `${provider}\u0000${id}`;
+}
+
+function noSuchModel(id: string, provider: string, { models, failures }: ModelList): LivellmError {
+  const [failed] = failures;
+  if (failed && models.length === 0) return failed.error;
+  const near = nearNames(
+    id,
+    models.flatMap((model) => [model.id, ...(model.aliases ?? [])]),
+  );
+  const hint = near.length > 0 ? `; near: ${near.join(", ")}` : "";
+  const metadata = { model: id, ...(near.length > 0 && { near: near.join(", ") }) };
+  return new LivellmError("not_found", "not_found", `the provider ${provider} has no model "${id}"${hint}`, {
+    metadata,
+  });
+}
+
+function noSuchProvider(id: string, ids: readonly string[], metadata?: Record<string, string>): LivellmError {
+  const more = ids.length > 20 ? ` and ${ids.length - 20} more` : "";
+  const message = `there is no provider "${id}"; there are: ${ids.slice(0, 20).join(", ")}${more}`;
+  return new LivellmError("not_found", "not_found", message, { ...(metadata && { metadata }) });
+}

@@ -1,0 +1,84 @@
+import { randomUUID } from "node:crypto";
+import type { Kysely } from "kysely";
+import type { LivellmError } from "../core/error.ts";
+import type { NamedRoute } from "../core/named-route.ts";
+import { explained } from "./explained.ts";
+import { type RouteRow, routeConfigOf, routeFromRow } from "./route-row.ts";
+import { type RouteDraft, type RouteStore, routeChanged, routeExists, routeGone } from "./route-store.ts";
+
+/** The tables it needs, the same in every database. */
+export interface RouteTables {
+  readonly route: RouteRow;
+}
+
+/** The route store over any database that kysely speaks to; the table must be there. */
+export function createSqlRouteStore<Tables extends RouteTables>(database: Kysely<Tables>): RouteStore {
+  const db = database as unknown as Kysely<RouteTables>; // has that table, and maybe others
+  const listeners = new Set<() => void>();
+  const tell = <Result>(result: Result): Result => {
+    for (const listener of listeners) listener();
+    return result;
+  };
+  return {
+    list: () => explained(() => listRoutes(db)),
+    get: (name) => explained(() => getRoute(db, name)),
+    create: async (draft) => tell(await explained(() => insertRoute(db, draft))),
+    update: async (draft, expectedRevision) => tell(await explained(() => updateRoute(db, draft, expectedRevision))),
+    delete: async (name, expectedRevision) => tell(await explained(() => deleteRoute(db, name, expectedRevision))),
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+async function listRoutes(db: Kysely<RouteTables>): Promise<readonly NamedRoute[]> {
+  const rows = await db.selectFrom("route").selectAll().orderBy("name").execute();
+  return rows.map(routeFromRow);
+}
+
+async function getRoute(db: Kysely<RouteTables>, name: string): Promise<NamedRoute | undefined> {
+  const row = await db.selectFrom("route").selectAll().where("name", "=", name).executeTakeFirst();
+  return row && routeFromRow(row);
+}
+
+async function insertRoute(db: Kysely<RouteTables>, draft: RouteDraft): Promise<NamedRoute> {
+  const now = Date.now();
+  const values = { name: draft.name, config: routeConfigOf(draft), revision: randomUUID() };
+  const row = await db
+    .insertInto("route")
+    .values({ ...values, create_time: now, update_time: now })
+    .onConflict((conflict) => conflict.column("name").doNothing())
+    .returningAll()
+    .executeTakeFirst();
+  if (!row) throw routeExists(draft.name);
+  return routeFromRow(row);
+}
+
+async function updateRoute(db: Kysely<RouteTables>, draft: RouteDraft, expectedRevision: string): Promise<NamedRoute> {
+  // A random revision, not a counter: a route that is deleted and added again must not repeat one.
+  const row = await db
+    .updateTable("route")
+    .set({ config: routeConfigOf(draft), revision: randomUUID(), update_time: Date.now() })
+    .where("name", "=", draft.name)
+    .where("revision", "=", expectedRevision)
+    .returningAll()
+    .executeTakeFirst();
+  if (!row) throw await whyUntouched(db, draft.name);
+  return routeFromRow(row);
+}
+
+async function deleteRoute(db: Kysely<RouteTables>, name: string, expectedRevision: string): Promise<void> {
+  const row = await db
+    .deleteFrom("route")
+    .where("name", "=", name)
+    .where("revision", "=", expectedRevision)
+    .returning("name")
+    .executeTakeFirst();
+  if (!row) throw await whyUntouched(db, name);
+}
+
+async function whyUntouched(db: Kysely<RouteTables>, name: string): Promise<LivellmError> {
+  const row = await db.selectFrom("route").select("name").where("name", "=", name).executeTakeFirst();
+  return row ? routeChanged(name) : routeGone(name);
+}
