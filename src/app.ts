@@ -1,3 +1,4 @@
+import { createJsonSchemas } from "./agent/json-schema.ts";
 import { createVoiceActivityFactory } from "./audio/voice-activity.ts";
 import type { Config, EnvironmentProvider } from "./config.ts";
 import type { ProviderConfig } from "./core/provider.ts";
@@ -14,6 +15,7 @@ import { ProviderPool } from "./routing/provider-pool.ts";
 import { createProviderRegistry } from "./routing/provider-registry.ts";
 import { createResolver } from "./routing/resolver.ts";
 import { createRouteRegistry } from "./routing/route-registry.ts";
+import { conversationChecks } from "./services/conversation-checks.ts";
 import { createServices } from "./services/index.ts";
 import { loadMasterKey } from "./store/master-key.ts";
 import { dataFolderOf, openStore } from "./store/open-store.ts";
@@ -96,6 +98,7 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
       explainError,
       originKey: callOriginKey,
       limits: { maxMediaBytes: config.maxMediaBytes },
+      furtherChecks: conversationChecks({ schemas: createJsonSchemas(), maxMediaBytes: config.maxMediaBytes }),
     }),
     explainError,
     allowedOrigins: config.corsOrigins,

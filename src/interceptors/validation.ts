@@ -1,12 +1,19 @@
-import type { Message } from "@bufbuild/protobuf";
+import type { DescMessage, Message } from "@bufbuild/protobuf";
 import type { Interceptor } from "@connectrpc/connect";
 import { invalidRequest, type Violation } from "../core/error.ts";
 import type { RuleLimits } from "./rule.ts";
 import { createValidator } from "./validate-message.ts";
 
+/** What else is checked of a message, by its type; asked only where a rule is broken, so that all is told at once. */
+export type FurtherChecks = ReadonlyMap<string, (message: Message) => readonly Violation[]>;
+
 /** Refuses requests that break a rule of the contract, with all of their violations, before any service sees them. */
-export function createValidationInterceptor(limits: RuleLimits): Interceptor {
-  const validate = createValidator(limits);
+export function createValidationInterceptor(limits: RuleLimits, further: FurtherChecks): Interceptor {
+  const rules = createValidator(limits);
+  const validate = (desc: DescMessage, message: Message): readonly Violation[] => {
+    const broken = rules(desc, message);
+    return broken.length === 0 ? broken : merged(broken, further.get(desc.typeName)?.(message) ?? []);
+  };
   return (next) => async (request) => {
     const { input, methodKind } = request.method;
     if (!request.stream) {
@@ -17,6 +24,12 @@ export function createValidationInterceptor(limits: RuleLimits): Interceptor {
     const oneof = opensWithStart ? input.field.start?.oneof?.localName : undefined;
     return next({ ...request, message: checked(request.message, (message) => validate(input, message), oneof) });
   };
+}
+
+/** A field that a rule has named already is not named again. */
+function merged(broken: readonly Violation[], others: readonly Violation[]): readonly Violation[] {
+  const named = new Set(broken.map(({ field }) => field));
+  return [...broken, ...others.filter(({ field }) => !named.has(field))];
 }
 
 function refuse(violations: readonly Violation[]): void {

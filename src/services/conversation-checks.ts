@@ -1,4 +1,10 @@
-import type { RunRequest, RunStreamRequest } from "../../gen/livellm/v1/agent_service_pb.ts";
+import type { Message } from "@bufbuild/protobuf";
+import {
+  type RunRequest,
+  RunRequestSchema,
+  type RunStreamRequest,
+  RunStreamRequestSchema,
+} from "../../gen/livellm/v1/agent_service_pb.ts";
 import type { JsonSchemas } from "../agent/json-schema.ts";
 import type { Violation } from "../core/error.ts";
 import { checkMessages } from "./agent-message-checks.ts";
@@ -19,4 +25,14 @@ export function checkConversation(request: RunRequest | RunStreamRequest, checks
     ...checkTools(tools, checks.schemas),
     ...checkToolChoice(request.config?.toolChoice?.toolNames ?? [], tools),
   ];
+}
+
+/**
+ * The same by the type of the message, for whoever has found other violations in it and wants to tell all of them at once.
+ */
+export function conversationChecks(
+  checks: RequestChecks,
+): ReadonlyMap<string, (message: Message) => readonly Violation[]> {
+  const check = (message: Message) => checkConversation(message as RunRequest | RunStreamRequest, checks);
+  return new Map([RunRequestSchema, RunStreamRequestSchema].map(({ typeName }) => [typeName, check]));
 }
