@@ -114,6 +114,8 @@ export class Transcript {
   #turnEnded(event: Extract<SessionEvent, { type: "turn-ended" }>): readonly TranscriptionEvent[] {
     const { offsetMs, toldMs, coveredMs } = event;
     if (toldMs !== undefined && toldMs <= this.#answeredMs) return [];
+    // At the end of the input a target may close a turn in which nothing was said; whoever answers turns would answer twice.
+    if (toldMs === undefined && !this.#turnOpen) return [];
     this.#answeredMs = toldMs ?? this.#answeredMs;
     this.#turnOpen = false;
     this.#toldTurn = undefined;
