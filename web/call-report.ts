@@ -74,7 +74,7 @@ export function wordOf(kind: DescEnum, value: number): string {
 }
 
 /** What was done differently from what was asked. */
-export function listWarnings(warnings: readonly Warning[]): readonly HTMLElement[] {
+function listWarnings(warnings: readonly Warning[]): readonly HTMLElement[] {
   if (warnings.length === 0) return [];
   const items = warnings.map(({ code, message, field }) =>
     element("li", "warning", `${code}: ${message}${field ? ` (${field})` : ""}`),

@@ -162,7 +162,7 @@ export function failureToProto(failure: Failure): MessageInitShape<typeof Failur
   };
 }
 
-export function reasonToProto(reason: FailureReason): ProtoReason {
+function reasonToProto(reason: FailureReason): ProtoReason {
   return ProtoReason[reason.toUpperCase() as Uppercase<FailureReason>];
 }
 

@@ -14,7 +14,7 @@ export function samplesOf(bytes: Uint8Array): Int16Array {
 }
 
 /** 20 ms of PCM16 at 16,000 Hz are 320 samples. */
-export const frameSamples = 320;
+const frameSamples = 320;
 
 /** Frames of 20 ms, counted on from frame `from`. */
 export function* numberedFrames(from: number, count: number): Generator<Uint8Array> {
