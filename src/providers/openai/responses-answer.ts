@@ -16,8 +16,10 @@ export interface ResponsesAnswer {
   events: ChatEvent[];
   began: boolean;
   readonly open: Map<string, OpenPart>;
-  /** Positions of the items that are complete. */
-  readonly finished: Set<number>;
+  /** Positions of the items that are complete, and the ids of the calls among them. */
+  readonly finished: Set<number | string>;
+  /** By position, where a second call stands at a place that is taken: its key. */
+  readonly seconds: Map<number, string>;
   refused: boolean;
   calledTools: boolean;
 }
@@ -35,6 +37,7 @@ export function newResponsesAnswer(context: AnswerContext): ResponsesAnswer {
     began: false,
     open: new Map(),
     finished: new Set(),
+    seconds: new Map(),
     refused: false,
     calledTools: false,
   };
@@ -64,7 +67,15 @@ export function begin(answer: ResponsesAnswer, response: JsonObject): void {
 /** An item begins. Text and reasoning wait for their first word, an unknown item for its end. */
 export function startItem(answer: ResponsesAnswer, item: JsonObject, index: number): void {
   const head = callHead(item);
-  if (head) openPart(answer, String(index), head);
+  if (head?.type !== "tool-call") return;
+  // Some servers number parallel calls alike, one after the other: the second is a call of its own.
+  if (answer.finished.has(index) && !answer.finished.has(head.id)) answer.seconds.set(index, `${index} ${head.id}`);
+  openPart(answer, itemKey(answer, index), head);
+}
+
+/** The key of the item that is being written at a position. */
+export function itemKey(answer: ResponsesAnswer, index: number): string {
+  return answer.seconds.get(index) ?? String(index);
 }
 
 /** More of a part whose kind the event itself tells. */
@@ -90,9 +101,14 @@ export function addCitation(answer: ResponsesAnswer, key: string, annotation: Js
 
 /** An item is complete: whatever of it was not streamed is read from it now. */
 export function finishItem(answer: ResponsesAnswer, item: JsonObject, index: number): void {
-  if (answer.finished.has(index)) return;
-  answer.finished.add(index);
-  readItem(answer, item, String(index));
+  const call = callHead(item);
+  const name = call?.type === "tool-call" && call.id !== "" ? call.id : index;
+  if (answer.finished.has(name)) return;
+  if (name !== index && answer.finished.has(index) && !answer.seconds.has(index)) {
+    answer.seconds.set(index, `${index} ${name}`);
+  }
+  answer.finished.add(name).add(index);
+  readItem(answer, item, itemKey(answer, index));
 }
 
 function readItem(answer: ResponsesAnswer, item: JsonObject, key: string): void {

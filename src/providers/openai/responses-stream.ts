@@ -20,6 +20,7 @@ import {
   begin,
   finishItem,
   finishOpenParts,
+  itemKey,
   newResponsesAnswer,
   type ResponsesAnswer,
   separateSummary,
@@ -66,7 +67,7 @@ type AnyEvent = Unchecked<ResponseTextDeltaEvent> &
 function readEvent(answer: ResponsesAnswer, value: JsonObject): boolean {
   const event = value as AnyEvent;
   const index = typeof event.output_index === "number" ? event.output_index : 0;
-  const item = String(index);
+  const item = itemKey(answer, index);
   const part = `${item}.${event.content_index ?? 0}`;
   const delta = text(event.delta);
   switch (value.type as ResponseStreamEvent["type"]) {
