@@ -6,9 +6,15 @@ interface Cause {
   readonly httpStatus?: number;
 }
 
-/** An MCP server that cannot be used for a run. `field` is its path in the request; the message names only the host. */
+/**
+ * An MCP server that cannot be used for a run: `tool_failed`, or `permission_denied` where its address may not be called.
+ * `field` is its path in the request; the message names only the host.
+ */
 export function serverFailed(field: string, host: string, error: unknown): LivellmError {
   const { own, httpStatus } = causeOf(error);
+  if (own?.reason === "permission_denied") {
+    return own.with({ metadata: { field: `${field}.url` } }, `${field}.url: ${own.message}`);
+  }
   const { code, what } = own ? { code: codeOf(own), what: own.message } : explainStatus(httpStatus, host);
   return new LivellmError(code, "tool_failed", `${field}: ${what}`, { cause: error, httpStatus, metadata: { field } });
 }

@@ -1,38 +1,28 @@
 import { Agent, type Dispatcher } from "undici";
 import { LivellmError } from "../core/error.ts";
+import type { Download, DownloadLimits } from "../core/upstream.ts";
 import { linkedController } from "../streams/signals.ts";
+import { createGuard, type Guard, guardedConnector, refusalOfGuard } from "./guard.ts";
 import { connectionFailed, connectionLost } from "./network-error.ts";
-import { isPublicAddress, lookupPublic, notPublicCode } from "./public-address.ts";
 
-/** What may be fetched. */
-export interface DownloadLimits {
-  /** The provider's own address: files beside it are fetched wherever it is, others from public https addresses alone. */
-  readonly providerUrl: string;
-  /** What the media type has to begin with, such as `image/`. */
-  readonly mimeTypePrefix: string;
-  readonly maxBytes: number;
-  /** For all of it. */
-  readonly timeoutMs: number;
-}
-
-/** A file that was fetched, and its media type without parameters. */
-export interface Download {
-  readonly data: Uint8Array;
-  readonly mimeType: string;
+/** The limits, and where the provider itself may be. */
+export interface GuardedLimits extends DownloadLimits {
+  readonly guard: Guard;
 }
 
 /** Redirects to another path of the same host are followed so often. */
 const maxRedirects = 3;
 
-/**
- * Fetches a file that a provider's answer names by its address. No credentials go along. Throws
- * `bad_provider_response` for an address that may not be called, and for a file that is not within the limits.
- */
-export async function download(address: string, limits: DownloadLimits, signal: AbortSignal): Promise<Download> {
+/** A provider's answer is not trusted with where this server connects to, unless that is the provider's own host. */
+const publicGuard = createGuard({ reach: () => "public" });
+
+/** See `Upstream.download`. */
+export async function download(address: string, limits: GuardedLimits, signal: AbortSignal): Promise<Download> {
   const url = checkedUrl(address, limits);
   using clock = linkedController(signal);
   const timer = setTimeout(() => clock.abort(tooSlow(url, limits)), limits.timeoutMs);
-  const agent = new Agent({ connect: isBeside(url, limits) ? {} : { lookup: lookupPublic }, pipelining: 1 });
+  const guard = isBeside(url, limits) ? limits.guard : publicGuard;
+  const agent = new Agent({ connect: guardedConnector(guard, limits.timeoutMs), pipelining: 1 });
   try {
     return await read(await open({ agent, signal: clock.signal }, url), { url, limits });
   } catch (error) {
@@ -52,9 +42,7 @@ function isBeside(url: URL, { providerUrl }: DownloadLimits): boolean {
 function checkedUrl(address: string, limits: DownloadLimits): URL {
   const url = URL.parse(address);
   if (!url) throw unreadable("an address that is none");
-  const isLiteral = /^\[|^[\d.]+$/.test(url.hostname);
-  const isPublic = !isLiteral || isPublicAddress(url.hostname.replace(/^\[|\]$/g, ""));
-  if (isBeside(url, limits) || (url.protocol === "https:" && isPublic)) return url;
+  if (isBeside(url, limits) || url.protocol === "https:") return url;
   throw notCalled(url);
 }
 
@@ -80,12 +68,8 @@ async function send({ agent, signal }: Call, url: URL): Promise<Dispatcher.Respo
     answer.body.on("error", () => undefined);
     return answer;
   } catch (error) {
-    throw isNotPublic(error) ? notCalled(url) : connectionFailed(url.href, error);
+    throw refusalOfGuard(error) ? notCalled(url) : connectionFailed(url.href, error);
   }
-}
-
-function isNotPublic(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === notPublicCode;
 }
 
 interface Wanted {

@@ -1,5 +1,6 @@
 import { Agent, fetch as undiciFetch } from "undici";
 import { LivellmError } from "../core/error.ts";
+import { administratorsGuard, type Guard, guardedConnector, refusalOfGuard } from "./guard.ts";
 import { connectionFailed } from "./network-error.ts";
 
 /** What clients that want a `fetch` get: the platform's shape, over connections that this server opens and guards. */
@@ -10,6 +11,8 @@ export interface FetchOptions {
   readonly connectTimeoutMs: number;
   /** The largest body that is read, in bytes; what is larger breaks off with an error. */
   readonly maxBodyBytes: number;
+  /** Where it may connect to; wherever an administrator may send it when unset. */
+  readonly guard?: Guard;
 }
 
 /** A `fetch` with a connection pool of its own. */
@@ -23,8 +26,9 @@ export interface FetchPool {
 }
 
 /** Makes a pool. undici's own header and body timers are off: the clocks belong to the caller. */
-export function createFetch({ connectTimeoutMs, maxBodyBytes }: FetchOptions): FetchPool {
-  const agent = new Agent({ connect: { timeout: connectTimeoutMs }, headersTimeout: 0, bodyTimeout: 0, pipelining: 1 });
+export function createFetch({ connectTimeoutMs, maxBodyBytes, guard = administratorsGuard }: FetchOptions): FetchPool {
+  const connect = guardedConnector(guard, connectTimeoutMs);
+  const agent = new Agent({ connect, headersTimeout: 0, bodyTimeout: 0, pipelining: 1 });
   return {
     async fetch(url, init) {
       const answer = await send(agent, url, init);
@@ -45,7 +49,7 @@ async function send(agent: Agent, url: string | URL, init: RequestInit | undefin
     return (await undiciFetch(url, options)) as unknown as Response;
   } catch (error) {
     if (init?.signal?.aborted) throw init.signal.reason;
-    throw connectionFailed(String(url), error);
+    throw refusalOfGuard(error) ?? connectionFailed(String(url), error);
   }
 }
 

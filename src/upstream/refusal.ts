@@ -28,8 +28,13 @@ export function refused({ url, verb, httpStatus, header, body, explain, redact }
     {
       httpStatus,
       providerCode: explained.providerCode && redact(explained.providerCode),
-      providerRequestId: header("x-request-id") ?? header("request-id"),
+      providerRequestId: redactedId(header("x-request-id") ?? header("request-id"), redact),
       retryAfterMs: explained.retryAfterMs ?? retryAfterMs(header, Date.now()),
     },
   );
+}
+
+/** A vendor's request id is told to callers as it is, so a vendor that puts its key there must not be believed. */
+function redactedId(id: string | undefined, redact: (text: string) => string): string | undefined {
+  return id === undefined ? undefined : redact(id).slice(0, 128);
 }

@@ -4,6 +4,8 @@ import { Agent, type Dispatcher } from "undici";
 import { LivellmError } from "../core/error.ts";
 import type { Secret } from "../core/secret.ts";
 import type { Upstream, UpstreamHead, UpstreamRequest } from "../core/upstream.ts";
+import { download } from "./download.ts";
+import { administratorsGuard, type Guard, guardedConnector, refusalOfGuard } from "./guard.ts";
 import { readLines } from "./lines.ts";
 import { connectionFailed, connectionLost } from "./network-error.ts";
 import { redactor } from "./redact.ts";
@@ -16,6 +18,8 @@ export interface UpstreamOptions {
   readonly connectTimeoutMs: number;
   /** The provider's own secrets: taken out of every error text. */
   readonly secrets: readonly Secret[];
+  /** Where it may connect to; wherever an administrator may send it when unset. */
+  readonly guard?: Guard;
 }
 
 /** The largest body that is read as a whole; images come as base64 in JSON. */
@@ -24,8 +28,9 @@ const maxErrorBodyBytes = 64 * 1024;
 
 /** Makes a vendor's connection pool. undici's own header and body timers are off: the clocks belong to routing. */
 export function createUpstream(options: UpstreamOptions): Upstream {
+  const { connectTimeoutMs, guard = administratorsGuard } = options;
   const agent = new Agent({
-    connect: { timeout: options.connectTimeoutMs },
+    connect: guardedConnector(guard, connectTimeoutMs),
     headersTimeout: 0,
     bodyTimeout: 0,
     pipelining: 1,
@@ -34,7 +39,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
 
   const open = async (request: UpstreamRequest, signal: AbortSignal) => {
     const answer = await send(agent, request, signal);
-    const head: UpstreamHead = { status: answer.statusCode, headers: answer.headers };
+    const head: UpstreamHead = { status: answer.statusCode, headers: redactIds(answer.headers, redact) };
     const bytes = readBody(answer, request, signal);
     if (head.status >= 200 && head.status < 300) return { head, bytes };
     throw refused({
@@ -65,9 +70,22 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       const { head, bytes } = await open(request, signal);
       return { ...head, bytes };
     },
-    socket: (request, signal) => openSocket(request, { connectTimeoutMs: options.connectTimeoutMs, redact }, signal),
+    socket: (request, signal) => openSocket(request, { connectTimeoutMs, redact, guard }, signal),
+    download: (address, limits, signal) => download(address, { ...limits, guard }, signal),
     close: () => agent.destroy(),
   };
+}
+
+const idHeaders = ["x-request-id", "request-id"] as const;
+
+/** The headers that adapters hand on to callers, without the secrets that a vendor may repeat in them. */
+function redactIds(headers: UpstreamHead["headers"], redact: (text: string) => string): UpstreamHead["headers"] {
+  const redacted = idHeaders.flatMap((name) => {
+    const id = headers[name]?.toString();
+    const plain = id === undefined ? undefined : redact(id);
+    return plain === id ? [] : [[name, plain] as const];
+  });
+  return redacted.length === 0 ? headers : { ...headers, ...Object.fromEntries(redacted) };
 }
 
 async function send(agent: Agent, request: UpstreamRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
@@ -83,7 +101,7 @@ async function send(agent: Agent, request: UpstreamRequest, signal: AbortSignal)
     });
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    throw connectionFailed(request.url, error);
+    throw refusalOfGuard(error) ?? connectionFailed(request.url, error);
   }
 }
 

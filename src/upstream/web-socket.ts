@@ -2,6 +2,7 @@ import { WebSocket } from "ws";
 import { LivellmError } from "../core/error.ts";
 import type { UpstreamSocket, UpstreamSocketRequest } from "../core/upstream.ts";
 import { Channel } from "../streams/channel.ts";
+import { type Guard, refusalOfGuard } from "./guard.ts";
 import { connectionFailed } from "./network-error.ts";
 import { refused } from "./refusal.ts";
 
@@ -15,6 +16,8 @@ const highWaterBytes = 256 * 1024;
 export interface SocketOptions {
   readonly connectTimeoutMs: number;
   readonly redact: (text: string) => string;
+  /** Where it may connect to. */
+  readonly guard: Guard;
 }
 
 /**
@@ -27,12 +30,14 @@ export async function openSocket(
   signal: AbortSignal,
 ): Promise<UpstreamSocket> {
   if (signal.aborted) throw signal.reason;
+  options.guard.check(new URL(request.url).hostname);
   const socket = new WebSocket(request.url, [...(request.protocols ?? [])], {
     headers: { ...request.headers },
     handshakeTimeout: options.connectTimeoutMs,
     maxPayload: maxMessageBytes,
     perMessageDeflate: false,
     followRedirects: false,
+    lookup: options.guard.lookup,
   });
   const channel = new Channel<string | Uint8Array>(waitingMessages, () => socket.resume());
   const closed = Promise.withResolvers<{ code: number; reason: string }>();
@@ -71,7 +76,7 @@ function opened(socket: WebSocket, request: UpstreamSocketRequest, redact: (text
       socket.removeAllListeners("error");
       resolve();
     });
-    socket.on("error", (error) => reject(connectionFailed(request.url, error)));
+    socket.on("error", (error) => reject(refusalOfGuard(error) ?? connectionFailed(request.url, error)));
     socket.once("unexpected-response", (_, response) => {
       const pieces: Buffer[] = [];
       const refuse = () => reject(refusal(request, response, Buffer.concat(pieces).toString("utf8"), redact));

@@ -1,7 +1,6 @@
 import type { ImageEvent, ImageRequest, Images } from "../../core/images.ts";
 import type { ProviderConnection } from "../../core/provider.ts";
 import type { Upstream, UpstreamHead, UpstreamRequest } from "../../core/upstream.ts";
-import { download } from "../../upstream/download.ts";
 import type { Dialect } from "./dialect.ts";
 import { chatUrl, requestHeaders, requestIdOf } from "./endpoint.ts";
 import { explainOpenAIError } from "./error.ts";
@@ -25,11 +24,11 @@ export function createImages(setup: ImagesSetup, upstream: Upstream): Images {
       if (call.streams) {
         const answer = await upstream.events(post, signal);
         yield begin(request, call, answer);
-        yield* readImageEvents(answer.events, toAnswer({ request, call, setup }, answer, signal));
+        yield* readImageEvents(answer.events, toAnswer({ request, call, setup, upstream }, answer, signal));
       } else {
         const answer = await upstream.json(post, signal);
         yield begin(request, call, answer);
-        yield* readImages(answer.value, toAnswer({ request, call, setup }, answer, signal));
+        yield* readImages(answer.value, toAnswer({ request, call, setup, upstream }, answer, signal));
       }
     },
   };
@@ -59,17 +58,18 @@ interface Asked {
   readonly request: ImageRequest;
   readonly call: ImageCall;
   readonly setup: ImagesSetup;
+  readonly upstream: Upstream;
 }
 
 /** The largest image that is fetched, and how long that may take. */
 const limits = { mimeTypePrefix: "image/", maxBytes: 32 * 1024 * 1024, timeoutMs: 60_000 };
 
-function toAnswer({ request, call, setup }: Asked, answer: UpstreamHead, signal: AbortSignal): ImageAnswer {
+function toAnswer({ request, call, setup, upstream }: Asked, answer: UpstreamHead, signal: AbortSignal): ImageAnswer {
   const providerUrl = setup.connection.baseUrl;
   return {
     count: call.count,
     mimeType: request.config.mimeType,
     requestId: requestIdOf(answer),
-    fetchImage: (url) => download(url, { ...limits, providerUrl }, signal),
+    fetchImage: (url) => upstream.download(url, { ...limits, providerUrl }, signal),
   };
 }
