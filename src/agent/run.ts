@@ -42,7 +42,8 @@ export async function* runAgent(input: RunInput, signal: AbortSignal): AsyncGene
     const calls = step.parts.filter(isOpenCall).filter(({ executor }) => executor === "server");
     const { finishReason } = step;
     const { tools, request } = input;
-    const results = yield* runTools({ calls, tools, toolChoice: request.toolChoice, finishReason }, signal);
+    const asked = { calls, tools, toolChoice: request.toolChoice, finishReason };
+    const results = calls.length === 0 ? [] : yield* runTools(asked, signal);
     run.add(step, results.length > 0 ? [{ role: "tool", parts: results }] : []);
     if (run.isOver(step)) break;
   }

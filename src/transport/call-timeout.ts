@@ -30,7 +30,7 @@ const hoursInMs = 3_600_000;
  * Takes deadlines away that are longer than a timer can run: Connect would hand them to `setTimeout`, which fires at once
  * (connect 2.2, protocol/signals.js). gRPC clients without a deadline of their own may send `99999999H`.
  */
-export function dropEndlessTimeouts(request: NodeRequest): void {
+export function dropEndlessTimeouts(request: Pick<NodeRequest, "headers">): void {
   const { headers } = request;
   const grpc = /^(\d{1,8})([HMS])$/.exec(String(headers["grpc-timeout"] ?? ""));
   const units: Record<string, number> = { H: hoursInMs, M: 60_000, S: 1_000 };

@@ -1,4 +1,4 @@
-import type { DescMessage } from "@bufbuild/protobuf";
+import type { DescMessage, Registry } from "@bufbuild/protobuf";
 import {
   type ConnectRouterOptions,
   createConnectRouter,
@@ -27,6 +27,8 @@ export interface ConnectOptions {
   /** Throws when no new calls are taken; runs before the body of a call is read. */
   readonly gate: (context: HandlerContext) => void;
   readonly logger: Logger;
+  /** Knows what an Any may hold, in JSON. The contract has none. */
+  readonly registry?: Registry;
 }
 
 /** Serves one request, whose path is that of an RPC. */
@@ -76,11 +78,18 @@ function withPlainMessage(universal: UniversalServerResponse): UniversalServerRe
   };
 }
 
-function encodeGrpcMessage(message: string): string {
+/** Percent-encodes what a trailer cannot hold as it is (gRPC over HTTP/2, "Status-Message"). */
+export function encodeGrpcMessage(message: string): string {
   return message.replace(/[^\x20-\x24\x26-\x7e]+/g, encodeURIComponent);
 }
 
-function createHandlers({ routes, interceptors, maxMessageBytes, gate }: ConnectOptions): readonly UniversalHandler[] {
+function createHandlers({
+  routes,
+  interceptors,
+  maxMessageBytes,
+  gate,
+  registry,
+}: ConnectOptions): readonly UniversalHandler[] {
   const options: ConnectRouterOptions = {
     interceptors: [...interceptors],
     readMaxBytes: maxMessageBytes,
@@ -90,7 +99,7 @@ function createHandlers({ routes, interceptors, maxMessageBytes, gate }: Connect
   };
   const router = createConnectRouter(options);
   for (const { method, impl } of methodsOf(routes)) {
-    router.rpc(method, impl, { jsonOptions: strictJsonOptions(method.input) });
+    router.rpc(method, impl, { jsonOptions: strictJsonOptions(method.input, registry) });
   }
   return router.handlers;
 }
@@ -100,14 +109,14 @@ function createHandlers({ routes, interceptors, maxMessageBytes, gate }: Connect
  * it on with their cause, from which the errors interceptor takes the violations. The price is that JSON is parsed twice
  * on these faces: `application/connect+json`, `application/grpc+json` and compressed JSON.
  */
-function strictJsonOptions(input: DescMessage): ConnectRouterOptions["jsonOptions"] {
+function strictJsonOptions(input: DescMessage, registry: Registry | undefined): ConnectRouterOptions["jsonOptions"] {
   const textDecoder = {
     decode(bytes: Uint8Array): string {
       const text = decodeUtf8(bytes);
-      parseStrictJson(input, text);
+      parseStrictJson(input, text, registry);
       return text;
     },
   };
-  const options = { ignoreUnknownFields: false, textDecoder };
+  const options = { ignoreUnknownFields: false, textDecoder, ...(registry && { registry }) };
   return options;
 }

@@ -1,12 +1,15 @@
+import type { Registry } from "@bufbuild/protobuf";
 import type { Interceptor } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { LivellmError } from "../core/error.ts";
+import type { Admit } from "./admit.ts";
 import type { CallOrigin } from "./call-origin.ts";
 import { chooseFace } from "./choose-face.ts";
 import { createConnectHandler } from "./connect.ts";
 import { createCors } from "./cors.ts";
 import { type CallableMethod, createDispatcher, type Dispatcher } from "./dispatch.ts";
 import { createGate } from "./gate.ts";
+import { createHotPath, type ServeStream } from "./hot-path.ts";
 import {
   headerOf,
   type NodeHandler,
@@ -16,7 +19,7 @@ import {
   remoteAddressOf,
 } from "./node-http.ts";
 import { servePlain } from "./plain.ts";
-import { type ExplainError, sendError, sendJson } from "./refusal.ts";
+import { type ExplainError, sendError, sendJson, sendRefusal } from "./refusal.ts";
 import { assignRequestId } from "./request-id.ts";
 import type { ServiceRoute } from "./service-route.ts";
 
@@ -32,10 +35,16 @@ export interface HttpHandlerOptions {
     readonly maxMessageBytes: number;
   };
   readonly logger: Logger;
+  /** Who may call; everybody when unset. */
+  readonly admit?: Admit;
+  /** Knows what an Any may hold, in JSON; only needed for services that have one. */
+  readonly registry?: Registry;
 }
 
 export interface HttpHandler {
   readonly handle: NodeHandler;
+  /** For the listener: takes the common calls over HTTP/2 ahead of `handle`, which can serve them all. */
+  readonly handleStream: ServeStream;
   /** Calls methods for other faces, through the same interceptors. */
   readonly dispatcher: Dispatcher;
   /** From now on new calls get `unavailable`, those of the health service excepted. */
@@ -65,7 +74,7 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
     const method = dispatcher.find(path);
     if (method) serveMethod(incoming, method);
     else if (path === "/ping") sendJson(response, 200, '{"status":"ok"}');
-    else sendError(response, options.explainError(nothingAt(path), incoming.requestId), 404);
+    else sendRefusal(response, options.explainError(nothingAt(path), incoming.requestId), 404);
   };
 
   const handle = (request: NodeRequest, response: NodeResponse): void => {
@@ -82,21 +91,31 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
     }
   };
 
-  return { handle, dispatcher, drain: gate.close };
+  const handleStream = createHotPath({
+    dispatcher,
+    assertOpen: gate.assertOpen,
+    explainError: options.explainError,
+    maxMessageBytes: options.limits.maxMessageBytes,
+    ...(options.admit && { admit: options.admit }),
+    ...(options.registry && { registry: options.registry }),
+  });
+  return { handle, handleStream, dispatcher, drain: gate.close };
 }
 
 /** Serves a request on the path of an RPC by the face that fits it. */
 function createMethodServer(options: HttpHandlerOptions, assertOpen: (service: string) => void) {
-  const { explainError, logger } = options;
+  const { explainError, logger, registry, admit } = options;
   const { maxMessageBytes } = options.limits;
   const serveConnect = createConnectHandler({
     ...options,
     maxMessageBytes,
-    gate: ({ service, requestHeader }) => {
+    gate: ({ service, method, requestHeader }) => {
+      const requestId = requestHeader.get("x-request-id") ?? "";
       try {
         assertOpen(service.typeName);
+        admit?.({ method, authorization: requestHeader.get("authorization") ?? undefined, requestId });
       } catch (error) {
-        throw explainError(error, requestHeader.get("x-request-id") ?? "");
+        throw explainError(error, requestId);
       }
     },
   });
@@ -106,15 +125,19 @@ function createMethodServer(options: HttpHandlerOptions, assertOpen: (service: s
     switch (choice.kind) {
       case "refused":
         for (const [name, value] of Object.entries(choice.headers)) response.setHeader(name, value);
-        sendError(response, explainError(choice.error, requestId), choice.httpStatus);
+        sendRefusal(response, explainError(choice.error, requestId), choice.httpStatus);
         return;
       case "connect":
+        // connect-node leaves a body that it has refused half read; a client over HTTP/1.1 that sends before it reads
+        // would wait for ever.
+        response.once("finish", () => request.resume());
         serveConnect(request, response, { ...origin, face: choice.face });
         return;
       case "plain":
         assertOpen(method.desc.parent.typeName);
+        admit?.({ method: method.desc, authorization: headerOf(request, "authorization"), requestId });
         servePlain(
-          { method, request, response, origin: { ...origin, face: "json" } satisfies CallOrigin },
+          { method, request, response, origin: { ...origin, face: "json" } satisfies CallOrigin, registry },
           { maxMessageBytes, explainError, logger },
         ).catch((error: unknown) => {
           logger.error({ err: error, requestId }, "response not sent");

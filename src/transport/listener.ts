@@ -2,20 +2,30 @@ import http from "node:http";
 import http2 from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
 import type { NodeHandler } from "./node-http.ts";
 import { isHttp2 } from "./preface.ts";
+import type { TlsAcceptor } from "./tls.ts";
 
 export interface ListenOptions {
   /** 0 for any free port. */
   readonly port: number;
   readonly host: string;
   readonly handler: NodeHandler;
+  /** Asked first for every HTTP/2 stream; what it does not take (false) goes to `handler`. */
+  readonly onStream?: (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => boolean;
   /** Takes over WebSocket upgrades. Without it they are answered as plain requests. */
   readonly onUpgrade?: (request: http.IncomingMessage, socket: Duplex, head: Buffer) => void;
   /** How long a new connection may take to show which protocol it speaks. 10 seconds when unset. */
   readonly firstByteTimeoutMs?: number;
   /** How many calls one HTTP/2 connection may have open. 1000 when unset. */
   readonly maxConcurrentStreams?: number;
+  /** The largest head of a request, in bytes. 32 KiB when unset. */
+  readonly maxHeaderBytes?: number;
+  /** Connections beyond so many are closed at once; no limit when unset. */
+  readonly maxConnections?: number;
+  /** With it the port speaks TLS, and nothing else. */
+  readonly tls?: TlsAcceptor;
 }
 
 export interface Listening {
@@ -28,14 +38,13 @@ export interface Listening {
   close(graceMs?: number): Promise<void>;
 }
 
-const maxHeaderBytes = 32 * 1024;
+const usualMaxHeaderBytes = 32 * 1024;
 /** Audio and images come in large messages; the 64 KiB of the standard would wait for an acknowledgement after each. */
 const windowBytes = 1024 * 1024;
 
 /**
  * Serves HTTP/1.1 (fetch, curl, WebSocket) and HTTP/2 with prior knowledge (gRPC) on one TCP port; the first bytes of a
- * connection tell them apart. The HTTP/1 server owns the port, so its time limits stay in force. With TLS (the security
- * issue) ALPN will choose instead of `isHttp2`, and the rest stays as it is.
+ * connection tell them apart, with TLS its ALPN does. The HTTP/1 server owns the port, so its time limits stay in force.
  */
 export async function listen(options: ListenOptions): Promise<Listening> {
   const connections = new Set<Socket>();
@@ -44,27 +53,39 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   const h1 = createHttp1(options);
   const serveHttp1 = h1.listeners("connection") as ((socket: Socket) => void)[];
   h1.removeAllListeners("connection");
-  h1.on("connection", (socket: Socket) => {
+  const serve = (socket: Socket, isHttp2Socket: boolean) => {
+    if (isHttp2Socket) serveHttp2(h2, socket);
+    else for (const serveSocket of serveHttp1) serveSocket.call(h1, socket);
+  };
+  const track = (socket: Socket) => {
     connections.add(socket);
     socket.once("close", () => connections.delete(socket));
-    isHttp2(socket, options.firstByteTimeoutMs ?? 10_000, (found) => {
-      if (found) serveHttp2(h2, socket);
-      else for (const serve of serveHttp1) serve.call(h1, socket);
-    });
+  };
+  const serveSecure = (socket: TLSSocket) => {
+    track(socket); // beside the connection below it: what it has read is what was in the encryption
+    serve(socket, socket.alpnProtocol === "h2");
+  };
+  const accept =
+    options.tls?.accepting(serveSecure) ??
+    ((socket) => isHttp2(socket, options.firstByteTimeoutMs ?? 10_000, (found) => serve(socket, found)));
+  h1.on("connection", (socket: Socket) => {
+    track(socket);
+    accept(socket);
   });
+  if (options.maxConnections !== undefined) h1.maxConnections = options.maxConnections;
   await bind(h1, options);
   const { port } = h1.address() as AddressInfo;
   const authority = options.host.includes(":") ? `[${options.host}]` : options.host;
   return {
     port,
-    url: `http://${authority}:${port}`,
+    url: `${options.tls ? "https" : "http"}://${authority}:${port}`,
     close: createClose(h1, sessions, connections),
   };
 }
 
 function createHttp1(options: ListenOptions): http.Server {
   const server = http.createServer({
-    maxHeaderSize: maxHeaderBytes,
+    maxHeaderSize: options.maxHeaderBytes ?? usualMaxHeaderBytes,
     keepAliveTimeout: 75_000,
     // Finds peers that are gone without a word; HTTP/2 connections have no other time limit.
     keepAlive: true,
@@ -93,15 +114,26 @@ function createHttp2(options: ListenOptions, sessions: Set<http2.Http2Session>):
   const settings = {
     maxConcurrentStreams: options.maxConcurrentStreams ?? 1000,
     initialWindowSize: windowBytes,
-    maxHeaderListSize: maxHeaderBytes,
+    maxHeaderListSize: options.maxHeaderBytes ?? usualMaxHeaderBytes,
   };
   const server = http2.createServer({ settings }, options.handler);
+  if (options.onStream) takeStreams(server, options.onStream);
   server.on("session", (session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
     session.setLocalWindowSize(windowBytes);
   });
   return server;
+}
+
+/** node's compatibility API is itself a listener of this event: it is put behind ours. */
+function takeStreams(server: http2.Http2Server, onStream: NonNullable<ListenOptions["onStream"]>): void {
+  const serveCompatible = server.listeners("stream") as ((...all: unknown[]) => void)[];
+  server.removeAllListeners("stream");
+  server.on("stream", (stream, headers, ...rest) => {
+    if (onStream(stream, headers)) return;
+    for (const serve of serveCompatible) serve.call(server, stream, headers, ...rest);
+  });
 }
 
 function bind(server: http.Server, { port, host }: ListenOptions): Promise<void> {

@@ -13,7 +13,7 @@ export function pathOf(request: NodeRequest): string {
 }
 
 /** One request header; several with the same name are joined, as HTTP allows. */
-export function headerOf(request: NodeRequest, name: string): string | undefined {
+export function headerOf(request: Pick<NodeRequest, "headers">, name: string): string | undefined {
   const value = request.headers[name];
   return Array.isArray(value) ? value.join(", ") : value;
 }
@@ -29,7 +29,7 @@ export function remoteAddressOf(request: NodeRequest): string {
 }
 
 /** The request's headers for the web API; HTTP/2's pseudo headers are left out. */
-export function webHeadersOf(request: NodeRequest): Headers {
+export function webHeadersOf(request: Pick<NodeRequest, "headers">): Headers {
   const headers = new Headers();
   for (const [name, value] of Object.entries(request.headers)) {
     if (name.startsWith(":") || value === undefined) continue;

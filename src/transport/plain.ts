@@ -1,4 +1,4 @@
-import { type DescMethod, type Message, toJsonString } from "@bufbuild/protobuf";
+import { type DescMethod, type Message, type Registry, toJsonString } from "@bufbuild/protobuf";
 import { base64Decode } from "@bufbuild/protobuf/wire";
 import type { ConnectError } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
@@ -26,6 +26,8 @@ export interface PlainRequest {
   readonly request: NodeRequest;
   readonly response: NodeResponse;
   readonly origin: CallOrigin;
+  /** Knows what an Any may hold. */
+  readonly registry?: Registry | undefined;
 }
 
 /**
@@ -36,11 +38,12 @@ export interface PlainRequest {
 export async function servePlain(plain: PlainRequest, options: PlainOptions): Promise<void> {
   const { method, request, response, origin } = plain;
   const client = watchClient(response);
+  let call: Call | undefined;
   try {
     refuseClientStreams(method.desc);
     const timeoutMs = timeoutMsOf(request);
     const message = await readMessage(plain, options.maxMessageBytes);
-    const call = method.start({
+    call = method.start({
       origin: { ...origin, face: faceOf(method.desc, request) },
       httpMethod: request.method ?? "POST",
       url: request.url ?? "",
@@ -53,6 +56,7 @@ export async function servePlain(plain: PlainRequest, options: PlainOptions): Pr
     if (client.gone() || response.headersSent) return;
     const status = options.explainError(error, origin.requestId, client.signal);
     if (status !== error) logRefusal(plain, status, options.logger);
+    if (call) setMetadata(response, call);
     sendError(response, status, error instanceof BodyTooLarge ? 413 : undefined);
   } finally {
     client.finished();
@@ -97,9 +101,9 @@ function faceOf(method: DescMethod, request: NodeRequest): CallOrigin["face"] {
   return method.methodKind === "unary" ? "json" : chooseFraming(headerOf(request, "accept")).face;
 }
 
-async function readMessage({ method, request }: PlainRequest, maxBytes: number): Promise<Message> {
+async function readMessage({ method, request, registry }: PlainRequest, maxBytes: number): Promise<Message> {
   const bytes = request.method === "GET" ? messageInQuery(request) : await readBody(request, maxBytes);
-  return parseStrictJson(method.desc.input, decodeUtf8(bytes));
+  return parseStrictJson(method.desc.input, decodeUtf8(bytes), registry);
 }
 
 /** Connect's GET: `?connect=v1&encoding=json&message={…}`, or `&base64=1&message=…`. No message is an empty one. */
@@ -136,17 +140,21 @@ async function* one(message: Message): AsyncGenerator<Message> {
 }
 
 async function sendUnary(
-  { method, response }: PlainRequest,
+  { method, response, registry }: PlainRequest,
   call: Call,
   answers: AsyncGenerator<Message>,
 ): Promise<void> {
   const { value } = await answers.next();
   // One more, so that the call runs to its end and its trailers are known.
   await answers.next();
-  const { responseHeader, responseTrailer } = call.context;
-  for (const [name, header] of responseHeader) response.setHeader(name, header);
-  for (const [name, trailer] of responseTrailer) response.setHeader(`trailer-${name}`, trailer);
-  sendJson(response, 200, toJsonString(method.desc.output, value));
+  setMetadata(response, call);
+  sendJson(response, 200, toJsonString(method.desc.output, value, registry && { registry }));
+}
+
+/** What a handler has set of headers and trailers, which are headers with a prefix here. */
+function setMetadata(response: NodeResponse, { context }: Call): void {
+  for (const [name, header] of context.responseHeader) response.setHeader(name, header);
+  for (const [name, trailer] of context.responseTrailer) response.setHeader(`trailer-${name}`, trailer);
 }
 
 /** An error before the first message is thrown, and becomes the HTTP status; a later one is the record at the end. */
@@ -156,14 +164,15 @@ async function sendStream(
   answers: AsyncGenerator<Message>,
   explainError: ExplainError,
 ): Promise<void> {
-  const { method, request, response, origin } = plain;
+  const { method, request, response, origin, registry } = plain;
   const framing = chooseFraming(headerOf(request, "accept"));
   let next = await answers.next();
   sendHead(response, framing, call.context.responseHeader);
   try {
     for (; !next.done; next = await answers.next()) {
       if (response.destroyed) return;
-      const room = response.write(framing.message(toJsonString(method.desc.output, next.value)));
+      const text = toJsonString(method.desc.output, next.value, registry && { registry });
+      const room = response.write(framing.message(text));
       if (!room) await drained(response);
     }
     response.end(framing.status());

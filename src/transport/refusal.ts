@@ -19,10 +19,19 @@ export function sendError(response: NodeResponse, error: ConnectError, httpStatu
   sendJson(response, httpStatus, JSON.stringify(errorObject(error)));
 }
 
+/**
+ * The same for a request that is no call of any protocol. As `application/problem+json` (RFC 9457), because clients of gRPC
+ * and Connect take plain JSON for Connect's own answer to a call, and have to go by the HTTP status here.
+ */
+export function sendRefusal(response: NodeResponse, error: ConnectError, httpStatus: number): void {
+  response.setHeader("content-type", "application/problem+json");
+  sendError(response, error, httpStatus);
+}
+
 /** Answers with a JSON text and ends the response. */
 export function sendJson(response: NodeResponse, httpStatus: number, json: string): void {
   const body = Buffer.from(json);
-  response.setHeader("content-type", "application/json");
+  if (!response.hasHeader("content-type")) response.setHeader("content-type", "application/json");
   response.setHeader("content-length", body.length);
   response.writeHead(httpStatus);
   response.end(body);

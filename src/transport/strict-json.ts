@@ -1,4 +1,4 @@
-import { type DescMessage, fromJsonString, type MessageShape } from "@bufbuild/protobuf";
+import { type DescMessage, fromJsonString, type MessageShape, type Registry } from "@bufbuild/protobuf";
 import { invalidRequest, LivellmError } from "../core/error.ts";
 import { findJsonSyntaxError } from "./json-syntax.ts";
 import { findJsonViolations } from "./json-violations.ts";
@@ -17,12 +17,12 @@ export function decodeUtf8(bytes: Uint8Array): string {
 /**
  * Reads a request message from JSON, in protobuf's mapping, strictly: unknown fields, unknown enum words, wrong types and
  * duplicate keys are refused. Throws a LivellmError (invalid_argument) with one violation for each, all of them, with their
- * paths. A request without faults costs no more than protobuf-es' own reader.
+ * paths. A request without faults costs no more than protobuf-es' own reader. `registry` knows what an Any may hold.
  */
-export function parseStrictJson<D extends DescMessage>(desc: D, text: string): MessageShape<D> {
+export function parseStrictJson<D extends DescMessage>(desc: D, text: string, registry?: Registry): MessageShape<D> {
   let message: MessageShape<D>;
   try {
-    message = fromJsonString(desc, text, { ignoreUnknownFields: false });
+    message = fromJsonString(desc, text, { ignoreUnknownFields: false, ...(registry && { registry }) });
   } catch (error) {
     throw explain(desc, text, error);
   }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
 import { type Server, WebSocketServer } from "ws";
+import { type Admit, offeredAuthorization } from "./admit.ts";
 import type { CallableMethod, Dispatcher } from "./dispatch.ts";
 import { createGate } from "./gate.ts";
 import { headerOf, pathOf } from "./node-http.ts";
@@ -31,6 +32,8 @@ interface WebSocketFaceOptions {
     readonly maxMessageBytes: number;
   };
   readonly logger: Logger;
+  /** Who may call, by the handshake and the headers frame; everybody when unset. */
+  readonly admit?: Admit;
   /** Other times than those of the product, for tests. */
   readonly times?: Partial<WebSocketTimes>;
 }
@@ -89,13 +92,18 @@ export function createWebSocketFace(options: WebSocketFaceOptions): WebSocketFac
     idle.add(connection);
     const begun = () => idle.delete(connection);
     connection.input.opened.then(begun, begun);
-    const assertOpen = () => gate.assertOpen(method.desc.parent.typeName);
+    const assertOpen = () => {
+      gate.assertOpen(method.desc.parent.typeName);
+      const authorization = headerOf(request, "authorization");
+      options.admit?.({ method: method.desc, authorization, requestId: requestIdOf(request) });
+    };
     await serveWebSocketCall({ method, request, connection }, { ...options, ...times, assertOpen });
   };
 
   return {
     onUpgrade(request, socket, head) {
       assignRequestId(request);
+      request.headers.authorization ??= offeredAuthorization(headerOf(request, "sec-websocket-protocol"));
       // A client that goes away is no fault of this server, and must not become an uncaught error.
       socket.on("error", ignore);
       const method = options.dispatcher.find(pathOf(request));

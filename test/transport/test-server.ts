@@ -21,6 +21,8 @@ export interface TestServerOptions {
   readonly allowedOrigins?: readonly string[];
   readonly maxMessageBytes?: number;
   readonly listen?: Partial<ListenOptions>;
+  /** Off leaves everything to connect-node. */
+  readonly hotPath?: boolean;
 }
 
 /** The whole transport on a free port, with the interceptors of the product and services that echo. */
@@ -44,7 +46,13 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     limits: { maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024 },
     logger,
   });
-  const listening = await listen({ port: 0, host: "127.0.0.1", handler: handler.handle, ...options.listen });
+  const listening = await listen({
+    port: 0,
+    host: "127.0.0.1",
+    handler: handler.handle,
+    ...(options.hotPath !== false && { onStream: handler.handleStream }),
+    ...options.listen,
+  });
   return {
     ...listening,
     log,

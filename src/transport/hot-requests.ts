@@ -1,0 +1,155 @@
+import type { ServerHttp2Stream } from "node:http2";
+import type { DescMethod, Message } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { cancelled } from "../core/error.ts";
+import { type EnvelopeRules, EnvelopeSplitter, tooLarge } from "./hot-envelopes.ts";
+
+type Read = (bytes: Uint8Array) => Message;
+
+/** The whole body as one message: Connect's unary form. Rejects when it is too large, or the caller goes away. */
+export function readWhole(stream: ServerHttp2Stream, maxBytes: number): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    stream.on("data", (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= maxBytes) chunks.push(chunk);
+      else reject(tooLarge(maxBytes));
+    });
+    stream.once("end", () => resolve(new Uint8Array(Buffer.concat(chunks))));
+    stream.once("close", () => stream.readableEnded || reject(cancelled()));
+  });
+}
+
+/** How a message is taken out of what a caller sends. */
+export interface OnlyRules extends EnvelopeRules {
+  readonly method: DescMethod;
+  readonly read: Read;
+}
+
+/** The only message of a call, in an envelope. Rejects as soon as something is wrong with it. */
+export function readOnly(stream: ServerHttp2Stream, rules: OnlyRules): Promise<Message> {
+  return new Promise((resolve, reject) => {
+    const splitter = new EnvelopeSplitter(rules);
+    const { method, read } = rules;
+    let only: Message | undefined;
+    const attempt = (step: () => void) => {
+      try {
+        step();
+      } catch (error) {
+        reject(error);
+      }
+    };
+    const take = (chunk: Buffer) => {
+      for (const bytes of splitter.push(chunk)) {
+        const message = read(bytes);
+        if (only !== undefined) throw notOne("received extra", method);
+        only = message;
+      }
+    };
+    stream.on("data", (chunk: Buffer) => attempt(() => take(chunk)));
+    stream.once("end", () =>
+      attempt(() => {
+        splitter.end();
+        if (only === undefined) throw notOne("missing", method);
+        resolve(only);
+      }),
+    );
+    stream.once("close", () => stream.readableEnded || reject(cancelled()));
+  });
+}
+
+/** With connect-node's code and words. */
+function notOne(what: string, { methodKind }: DescMethod): ConnectError {
+  const kind = methodKind.replace("_", "-");
+  return new ConnectError(`protocol error: ${what} input message for ${kind} method`, Code.Unimplemented);
+}
+
+/** So much is read ahead of a handler; then the caller's window closes. */
+const readAheadBytes = 64 * 1024;
+
+/** The messages of a caller's stream, pulled by the handler: what it does not ask for stays with the caller. */
+export class RequestStream implements AsyncIterableIterator<Message, undefined> {
+  readonly #stream: ServerHttp2Stream;
+  readonly #splitter: EnvelopeSplitter;
+  readonly #read: Read;
+  #ready: Uint8Array[] = [];
+  #readyBytes = 0;
+  #over = false;
+  #error: unknown;
+  #waiting: PromiseWithResolvers<IteratorResult<Message, undefined>> | undefined;
+
+  constructor(stream: ServerHttp2Stream, rules: EnvelopeRules, read: Read) {
+    this.#stream = stream;
+    this.#read = read;
+    this.#splitter = new EnvelopeSplitter(rules);
+    stream.on("data", (chunk: Buffer) => this.#attempt(() => this.#take(chunk)));
+    stream.once("end", () => this.#attempt(() => this.#end()));
+    stream.once("close", () => this.#over || this.#fail(cancelled()));
+  }
+
+  next(): Promise<IteratorResult<Message, undefined>> {
+    const bytes = this.#ready.shift();
+    if (bytes !== undefined) return this.#hand(bytes);
+    if (this.#error !== undefined) return Promise.reject(this.#error);
+    if (this.#over) return Promise.resolve({ done: true, value: undefined });
+    this.#waiting = Promise.withResolvers();
+    return this.#waiting.promise;
+  }
+
+  /** The handler has heard enough; what still comes is dropped, so that the connection's window stays open. */
+  async return(): Promise<IteratorResult<Message, undefined>> {
+    this.#over = true;
+    this.#ready = [];
+    this.#stream.removeAllListeners("data");
+    this.#stream.resume();
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async #hand(bytes: Uint8Array): Promise<IteratorResult<Message, undefined>> {
+    this.#readyBytes -= bytes.length;
+    if (this.#readyBytes <= readAheadBytes && this.#stream.isPaused()) this.#stream.resume();
+    return { done: false, value: this.#read(bytes) };
+  }
+
+  #take(chunk: Buffer): void {
+    for (const bytes of this.#splitter.push(chunk)) {
+      this.#ready.push(bytes);
+      this.#readyBytes += bytes.length;
+    }
+    if (this.#readyBytes > readAheadBytes) this.#stream.pause();
+    this.#wake();
+  }
+
+  #end(): void {
+    this.#splitter.end();
+    this.#over = true;
+    this.#wake();
+  }
+
+  #attempt(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#over) return;
+    this.#error ??= error;
+    this.#over = true;
+    this.#wake();
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    if (!waiting || (this.#ready.length === 0 && !this.#over)) return;
+    this.#waiting = undefined;
+    this.next().then(waiting.resolve, waiting.reject);
+  }
+}
