@@ -1,5 +1,8 @@
 import type { ContextKey, Interceptor } from "@connectrpc/connect";
 import type { Logger } from "pino";
+import type { Gatekeeper } from "../access/gatekeeper.ts";
+import { type AuditLog, createAuditInterceptor } from "./audit.ts";
+import { createAuthInterceptor } from "./auth.ts";
 import type { CallOrigin } from "./call-facts.ts";
 import { createCallerInterceptor } from "./caller.ts";
 import { createErrorsInterceptor } from "./errors.ts";
@@ -16,6 +19,12 @@ export interface InterceptorDeps {
   readonly limits: RuleLimits;
   /** None when unset. */
   readonly furtherChecks?: FurtherChecks;
+  /** Who may call; when unset, everybody everything. */
+  readonly gatekeeper?: Gatekeeper;
+  /** Lets calls in, so many at a time; all at once when unset. */
+  readonly admission?: Interceptor;
+  /** Where administrative changes are written down; nowhere when unset. */
+  readonly auditLog?: AuditLog;
 }
 
 /** What every call goes through, whatever its face. The first is outermost. */
@@ -25,11 +34,17 @@ export function createInterceptors({
   originKey,
   limits,
   furtherChecks,
+  gatekeeper,
+  admission,
+  auditLog,
 }: InterceptorDeps): Interceptor[] {
   return [
     createErrorsInterceptor(explainError, originKey),
     createLoggingInterceptor(logger, originKey),
+    ...(gatekeeper ? [createAuthInterceptor(gatekeeper)] : []),
+    ...(admission ? [admission] : []),
     createCallerInterceptor(originKey),
     createValidationInterceptor(limits, furtherChecks ?? new Map()),
+    ...(auditLog ? [createAuditInterceptor({ log: auditLog, logger, originKey })] : []),
   ];
 }

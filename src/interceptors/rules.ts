@@ -34,6 +34,10 @@ const id = matches(
   "^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$",
   "1 to 128 letters, digits, or any of . _ : @ -, such as openai-1",
 );
+const tokenId = matches(
+  "^tok_[0-9a-f]{16}$",
+  "the id of a token, such as tok_0f1e2d3c4b5a6978, and not the token itself",
+);
 const httpUrl = uri("string.uri, scheme http or https", ["http", "https"]);
 const count = int32({ gte: 0 });
 const chunk = int32({ gte: 10, lte: 1000 });
@@ -45,6 +49,23 @@ const prompt32k = [required, matches("\\S", "more than white space"), maxLength(
  * end of a list that state no `text` are in the comment's prose.
  */
 export const rules: RuleTable = {
+  // access_service.proto
+  AccessToken: {
+    id: [tokenId],
+    display_name: [maxLength(128)],
+    labels: [maxPairs(32)],
+    allowed_providers: [maxItems(256)],
+    allowed_models: [maxItems(256)],
+    allowed_routes: [maxItems(256)],
+    requests_per_minute: [int32({ gte: 1 })],
+    tokens_per_minute: [int32({ gte: 1 })],
+  },
+  GetTokenRequest: { id: [required, notEmpty, tokenId] },
+  ListTokensRequest: { page_size: [count] },
+  UpdateTokenRequest: { token: [required] },
+  RevokeTokenRequest: { id: [required, notEmpty, tokenId] },
+  ListAuditEventsRequest: { page_size: [count] },
+
   // agent.proto
   AgentConfig: {
     tools: [maxItems(128)],

@@ -1,5 +1,5 @@
-import type { Route } from "../core/route.ts";
 import type { LiveTranscription } from "../core/transcription.ts";
+import type { AskedRoute } from "../routing/allowed-targets.ts";
 import type { Plan, PlannedTarget } from "../routing/plan.ts";
 import type { Resolver } from "../routing/resolver.ts";
 import { type SegmentingOptions, segmentedTranscription } from "./segmented-transcription.ts";
@@ -10,7 +10,7 @@ import { type SegmentingOptions, segmentedTranscription } from "./segmented-tran
  */
 export async function planLiveTranscription(
   resolver: Resolver,
-  route: Route,
+  route: AskedRoute,
   options: Pick<SegmentingOptions, "createVoiceActivity">,
   signal: AbortSignal,
 ): Promise<Plan<"liveTranscription">> {

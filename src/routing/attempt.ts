@@ -30,6 +30,8 @@ export interface AttemptTerms {
   readonly stallTimeoutMs: number;
   /** Told what becomes of it; absent for targets whose health nobody follows. */
   readonly watch: CallWatch | undefined;
+  /** Told what it has consumed, when it is over. */
+  readonly spent?: ((usage: Usage) => void) | undefined;
 }
 
 /** One target being tried. */
@@ -43,16 +45,19 @@ export class RunningAttempt<C extends Capability, T> {
   readonly #commitTimer: NodeJS.Timeout;
   readonly #watchdog: Watchdog;
   readonly #watch: CallWatch | undefined;
+  readonly #spent: AttemptTerms["spent"];
   readonly #meter: UsageMeter<T> | undefined;
   #usage: Usage | undefined;
   #held: T[] = [];
   #timedOut = false;
+  #failed = false;
   #committedAfterMs: number | undefined;
 
   constructor(target: ReadyTarget<C>, call: AttemptCall<C, T>, terms: AttemptTerms, signal: AbortSignal) {
-    const { stallTimeoutMs, watch } = terms;
+    const { stallTimeoutMs, watch, spent } = terms;
     this.target = target;
     this.#watch = watch;
+    this.#spent = spent;
     this.#meter = call.meter?.(target);
     this.#controller = linkedController(signal);
     this.#role = call.role;
@@ -93,6 +98,7 @@ export class RunningAttempt<C extends Capability, T> {
 
   /** Tells what was learnt of the target by its failure. */
   fail(error: LivellmError): void {
+    this.#failed = true;
     this.#watch?.failed(error);
   }
 
@@ -105,6 +111,8 @@ export class RunningAttempt<C extends Capability, T> {
     this.#controller.abort(reason);
     this.#controller[Symbol.dispose]();
     await this.#iterator.return?.().catch(() => undefined);
+    const usage = this.#failed && !this.#wasCut("failed") ? this.#usage : this.consumed();
+    if (usage) this.#spent?.(usage);
   }
 
   /** How it stands, or ended, for the caller's list. */

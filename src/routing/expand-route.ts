@@ -20,6 +20,8 @@ export interface IndexedTarget extends Target {
 
 export interface ExpandOptions extends LocateOptions {
   readonly routes: RouteDirectory;
+  /** Whether the caller may use a model that was found for it. */
+  readonly mayUse: (provider: string, model: string) => boolean;
 }
 
 /** The route that a name stands for; what the caller has set wins. Throws `not_found` with the names that there are. */
@@ -63,7 +65,7 @@ function ofFirstProvider(targets: readonly IndexedTarget[]): readonly IndexedTar
   return targets.filter(({ provider }) => provider === targets[0]?.provider);
 }
 
-interface Placing extends LocateOptions {
+interface Placing extends LocateOptions, Pick<ExpandOptions, "mayUse"> {
   readonly firstIndex: number;
   readonly strategy: Strategy | undefined;
 }
@@ -92,7 +94,8 @@ function namesModelAlone({ provider, inlineProvider }: Target): boolean {
 
 /** All who have it, in turn. A race is between the targets that were named: nobody asked to pay each of them twice. */
 async function locate(target: IndexedTarget, placing: Placing, signal: AbortSignal): Promise<readonly IndexedTarget[]> {
-  const found = await locateModel(target.model, placing, signal);
+  const all = await locateModel(target.model, placing, signal);
+  const found = all.filter(({ provider, model }) => placing.mayUse(provider, model));
   const used = placing.strategy === "parallel" ? found.slice(0, 1) : found;
   return used.map((located) => ({ ...target, ...located }));
 }

@@ -135,7 +135,8 @@ class Race<C extends Capability, T> {
   *#start(target: ReadyTarget<C>): Generator<FallbackEvent<C, T>, void, undefined> {
     const watch = this.#enter(target);
     if (watch instanceof LivellmError) return yield* this.#pass(target, { error: watch, skipped: true });
-    const terms = { stallTimeoutMs: this.#plan.stallTimeoutMs, watch };
+    const { stallTimeoutMs, spent } = this.#plan;
+    const terms = { stallTimeoutMs, watch, spent };
     const attempt = new RunningAttempt(target, this.#call, terms, this.#signal);
     this.#running.set(attempt, settle(attempt));
     if (this.#plan.strategy === "parallel" && this.#plan.staggerMs > 0) this.#armStagger();
@@ -178,7 +179,7 @@ class Race<C extends Capability, T> {
 
   async *#failed(attempt: RunningAttempt<C, T>, error: unknown): AsyncGenerator<FallbackEvent<C, T>, void, undefined> {
     this.#running.delete(attempt);
-    const failure = asLivellmError(error);
+    const failure = placed(asLivellmError(error), attempt.target);
     if (!this.#signal.aborted) attempt.fail(failure);
     await attempt.stop(superseded);
     if (this.#signal.aborted) {
@@ -188,7 +189,7 @@ class Race<C extends Capability, T> {
     const report = attempt.report("failed", failure);
     this.attempts.push(report);
     this.#errors.push(failure);
-    if (!mayFallBack(failure)) throw failure.with({ attempts: this.attempts });
+    if (!mayFallBack(failure, attempt.target)) throw failure.with({ attempts: this.attempts });
     if (this.#anotherWillBeTried()) yield { type: "attempt-failed", attempt: report };
   }
 
@@ -249,9 +250,20 @@ function isReady<C extends Capability>(target: PlannedTarget<C>): target is Read
   return target.use.ready;
 }
 
-/** A request that breaks this API's own rules is wrong for every target. */
-function mayFallBack(error: LivellmError): boolean {
-  return error.reason !== "invalid_request";
+/**
+ * A request that breaks this API's own rules is wrong for every target. So is one that names an address inside: what
+ * comes next, and when, is not to tell what is there.
+ */
+function mayFallBack({ reason }: LivellmError, target: PlannedTarget): boolean {
+  return reason !== "invalid_request" && !(reason === "permission_denied" && target.provider === "");
+}
+
+/** An address that may not be called, with where it was given. */
+function placed(failure: LivellmError, target: PlannedTarget): LivellmError {
+  if (failure.reason !== "permission_denied") return failure;
+  if (target.provider !== "") return failure.with({}, `${nameOf(target)}: ${failure.message}`);
+  const field = `route.targets[${target.index}].inlineProvider.baseUrl`;
+  return failure.with({ metadata: { field } }, `${field}: ${failure.message}`);
 }
 
 function asLivellmError(error: unknown): LivellmError {

@@ -3,6 +3,7 @@ import type { JsonObject } from "../core/json.ts";
 import type { Pricing } from "../core/pricing.ts";
 import type { Capabilities, Capability, ContextPolicy } from "../core/provider.ts";
 import type { Strategy } from "../core/route.ts";
+import type { Usage } from "../core/usage.ts";
 import type { TargetHealth } from "./health.ts";
 
 /** A target that can be tried: everything a call needs to know, and nothing about vendors. */
@@ -40,4 +41,6 @@ export interface Plan<C extends Capability = Capability> extends Disposable {
   readonly stallTimeoutMs: number;
   /** With parallel: how long to wait before each further target joins. 0: all at once. */
   readonly staggerMs: number;
+  /** Told what each attempt has consumed, once, when it is over. */
+  readonly spent?: (usage: Usage) => void;
 }

@@ -1,5 +1,5 @@
 import type { Capability, ProviderConfig } from "../core/provider.ts";
-import type { Route } from "../core/route.ts";
+import { type AskedRoute, allowedTargets, checkAllowedRoute, limitsOf, mayUseModel } from "./allowed-targets.ts";
 import { createCatalogue } from "./catalogue.ts";
 import { expandRoute, type RouteDirectory, routeByName } from "./expand-route.ts";
 import { HealthMemory } from "./health.ts";
@@ -27,9 +27,9 @@ export interface ResolverOptions extends ProviderSource {
 export interface Resolver {
   /**
    * Waits only where a target names a model alone and nobody is known to have it. Throws `not_found` for a provider, a route
-   * or a model that does not exist.
+   * or a model that does not exist, `permission_denied` for what the caller may not use.
    */
-  plan<C extends Capability>(route: Route, capability: C, signal: AbortSignal): Promise<Plan<C>>;
+  plan<C extends Capability>(route: AskedRoute, capability: C, signal: AbortSignal): Promise<Plan<C>>;
   /** Builds a provider that is not kept, to try it out. */
   trial(config: ProviderConfig): Lease;
 }
@@ -44,8 +44,14 @@ export function createResolver(options: ResolverOptions): Resolver {
   } = options;
   return {
     async plan(asked, capability, signal) {
+      const { access } = asked;
+      checkAllowedRoute(asked);
       const route = routeByName(asked, routes);
-      const { targets, strategy } = await expandRoute(route, { ...options, routes, models, health }, signal);
+      const allowed = limitsOf(asked);
+      const mayUse = (provider: string, model: string) => mayUseModel(allowed, provider, model);
+      const expanded = await expandRoute(route, { ...options, routes, models, health, mayUse }, signal);
+      const { strategy } = expanded;
+      const targets = allowedTargets(asked, expanded.targets);
       const leases: Lease[] = [];
       const release = () => {
         for (const lease of leases) lease[Symbol.dispose]();
@@ -62,6 +68,7 @@ export function createResolver(options: ResolverOptions): Resolver {
           strategy: strategy ?? "sequential",
           stallTimeoutMs: route.stallTimeoutMs ?? options.stallTimeoutMs,
           staggerMs: route.staggerMs ?? 0,
+          ...(access && { spent: access.spent }),
           [Symbol.dispose]: release,
         };
       } catch (error) {

@@ -10,8 +10,8 @@ import { withHeartbeat } from "../streams/heartbeat.ts";
 import { openToolSet, type ToolSetOptions } from "../tools/tool-set.ts";
 import { askedRunFromProto } from "./agent-request.ts";
 import { runEventToProto, runResponseToProto } from "./agent-response.ts";
+import { askedRoute } from "./asked-route.ts";
 import type { RequestChecks } from "./conversation-checks.ts";
-import { routeFromProto } from "./route-messages.ts";
 
 export interface AgentServiceOptions {
   readonly resolver: Resolver;
@@ -58,7 +58,7 @@ async function* open(
   checks: RequestChecks,
 ): AsyncGenerator<RunEvent, void, undefined> {
   const { tools: sources, ...asked } = askedRunFromProto(request, checks);
-  using plan = await resolver.plan(routeFromProto(request.route), "chat", context.signal);
+  using plan = await resolver.plan(askedRoute(request.route, context.values), "chat", context.signal);
   const { toolChoice } = asked.request;
   using tools = await openToolSet({ sources, toolChoice, fetch: mcpFetch }, context.signal);
   yield* runAgent({ ...asked, plan, tools, whole, facts: modelFacts }, context.signal);

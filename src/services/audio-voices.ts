@@ -1,5 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { HandlerContext } from "@connectrpc/connect";
 import type { ListVoicesRequest, ListVoicesResponseSchema } from "../../gen/livellm/v1/audio_service_pb.ts";
+import { callerAccess } from "../access/principal.ts";
 import { invalidRequest, LivellmError, type Violation } from "../core/error.ts";
 import type { Voice } from "../core/speech.ts";
 import { answerWhole } from "../live/answer-whole.ts";
@@ -18,11 +20,12 @@ export interface VoicesOptions {
 /** AudioService.ListVoices: a page of a provider's voices, sorted by id. */
 export async function listVoices(
   request: ListVoicesRequest,
-  { resolver, registry }: VoicesOptions,
-  signal: AbortSignal,
+  options: VoicesOptions,
+  context: Pick<HandlerContext, "signal" | "values">,
 ): Promise<MessageInitShape<typeof ListVoicesResponseSchema>> {
   const page = readPage(request);
-  using plan = await planVoices(request, { resolver, registry }, signal);
+  const { signal } = context;
+  using plan = await planVoices(request, options, context);
   const query = { model: request.model, languageCode: request.languageCode };
   const ask = (target: ReadyTarget<"speech">, s: AbortSignal) => voicesOf(target)(query, s);
   const { value } = await answerWhole(plan, ask, signal);
@@ -36,12 +39,12 @@ export async function listVoices(
 async function planVoices(
   { provider, model }: ListVoicesRequest,
   { resolver, registry }: VoicesOptions,
-  signal: AbortSignal,
+  { signal, values }: Pick<HandlerContext, "signal" | "values">,
 ): Promise<Plan<"speech">> {
   const config = registry.get(provider);
   const any = config?.defaultModel || config?.allowedModels[0] || "*";
   const target = { provider, model: model || any, voice: "", options: {} };
-  const plan = await resolver.plan({ targets: [target] }, "speech", signal);
+  const plan = await resolver.plan({ targets: [target], access: callerAccess(values) }, "speech", signal);
   return { ...plan, targets: plan.targets.slice(0, 1) };
 }
 

@@ -8,6 +8,7 @@ import type { SpeakEvent } from "../live/speak-event.ts";
 import { speakWhole } from "../live/speak-whole.ts";
 import { transcribeRecording } from "../live/transcribe-recording.ts";
 import { withHeartbeat } from "../streams/heartbeat.ts";
+import { askedRoute } from "./asked-route.ts";
 import {
   duplexEventToProto,
   speakEventToProto,
@@ -20,7 +21,6 @@ import {
 import { recordingFromProto } from "./audio-recording.ts";
 import { openSession } from "./audio-session.ts";
 import { listVoices, type VoicesOptions } from "./audio-voices.ts";
-import { routeFromProto } from "./route-messages.ts";
 
 export interface AudioServiceOptions extends VoicesOptions {
   /** How long a stream may be silent before it says that it is alive. */
@@ -35,38 +35,38 @@ const beat = (): SpeakEvent => ({ type: "heartbeat" });
 export function createAudioService(options: AudioServiceOptions): ServiceImpl<typeof AudioService> {
   const { resolver, heartbeatIntervalMs, idleTimeoutMs } = options;
   return {
-    async speak(request, { signal }) {
+    async speak(request, { signal, values }) {
       const { text } = request;
       const call = { ...speechRequestFromProto(request), text, chunkMs: undefined };
-      using plan = await resolver.plan(routeFromProto(request.route), "speech", signal);
+      using plan = await resolver.plan(askedRoute(request.route, values), "speech", signal);
       return speechToProto(await speakWhole(speak({ ...call, plan }, signal)));
     },
-    async *speakStream(request, { signal }) {
+    async *speakStream(request, { signal, values }) {
       const { text, chunkMs } = request;
       const call = { ...speechRequestFromProto(request), text, chunkMs };
-      using plan = await resolver.plan(routeFromProto(request.route), "speech", signal);
+      using plan = await resolver.plan(askedRoute(request.route, values), "speech", signal);
       for await (const event of withHeartbeat(speak({ ...call, plan }, signal), heartbeatIntervalMs, beat)) {
         yield { event: speakEventToProto(event) };
       }
     },
-    async *speakDuplex(requests, { signal }) {
+    async *speakDuplex(requests, { signal, values }) {
       const { start, rest } = await openSession(requests, duplexInput, idleTimeoutMs);
       const call = { ...speechRequestFromProto(start), chunkMs: start.chunkMs, input: rest };
-      using plan = await resolver.plan(routeFromProto(start.route), "speech", signal);
+      using plan = await resolver.plan(askedRoute(start.route, values), "speech", signal);
       const events = speakDuplex({ ...call, plan }, signal);
       for await (const event of withSessionHeartbeat(events, heartbeatIntervalMs, beat)) {
         yield { event: duplexEventToProto(event) };
       }
     },
-    async transcribe(request, { signal }) {
+    async transcribe(request, { signal, values }) {
       const { requestId = "", userId = "" } = request.caller ?? {};
       const config = transcriptionConfigFromProto(request.config);
       const recording = recordingFromProto(request);
-      using plan = await resolver.plan(routeFromProto(request.route), "transcription", signal);
+      using plan = await resolver.plan(askedRoute(request.route, values), "transcription", signal);
       const call = { plan, request: { ...config, ...recording, requestId, userId } };
       return transcriptionToProto(await transcribeRecording(call, signal));
     },
-    listVoices: (request, { signal }) => listVoices(request, options, signal),
+    listVoices: (request, context) => listVoices(request, options, context),
   };
 }
 

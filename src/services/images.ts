@@ -8,11 +8,11 @@ import type {
 } from "../../gen/livellm/v1/images_service_pb.ts";
 import type { Resolver } from "../routing/resolver.ts";
 import { withHeartbeat } from "../streams/heartbeat.ts";
+import { askedRoute } from "./asked-route.ts";
 import { imagesEventToProto, wholeImagesToProto } from "./images-messages.ts";
 import { askedImagesFromProto } from "./images-request.ts";
 import { type ImagesRunEvent, runImages } from "./images-run.ts";
 import { makeWhole } from "./images-whole.ts";
-import { routeFromProto } from "./route-messages.ts";
 
 export interface ImagesServiceOptions {
   readonly resolver: Resolver;
@@ -34,11 +34,11 @@ export function createImagesService(options: ImagesServiceOptions): ServiceImpl<
 
 async function whole(
   request: GenerateImageRequest | EditImageRequest,
-  { signal }: HandlerContext,
+  { signal, values }: HandlerContext,
   { resolver, maxMediaBytes }: ImagesServiceOptions,
 ) {
   const asked = askedImagesFromProto(request, maxMediaBytes);
-  using plan = await resolver.plan(routeFromProto(request.route), "images", signal);
+  using plan = await resolver.plan(askedRoute(request.route, values), "images", signal);
   return wholeImagesToProto(await makeWhole({ plan, request: asked }, signal));
 }
 
@@ -46,11 +46,11 @@ const beat = (): ImagesRunEvent => ({ type: "heartbeat" });
 
 async function* stream(
   request: GenerateImageStreamRequest | EditImageStreamRequest,
-  { signal }: HandlerContext,
+  { signal, values }: HandlerContext,
   { resolver, heartbeatIntervalMs, maxMediaBytes }: ImagesServiceOptions,
 ) {
   const asked = askedImagesFromProto(request, maxMediaBytes);
-  using plan = await resolver.plan(routeFromProto(request.route), "images", signal);
+  using plan = await resolver.plan(askedRoute(request.route, values), "images", signal);
   const events = runImages({ plan, request: asked }, signal);
   for await (const event of withHeartbeat(events, heartbeatIntervalMs, beat)) {
     yield { event: imagesEventToProto(event) };

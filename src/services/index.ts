@@ -1,4 +1,5 @@
 import type { DescService } from "@bufbuild/protobuf";
+import { AccessService } from "../../gen/livellm/v1/access_service_pb.ts";
 import { AgentService } from "../../gen/livellm/v1/agent_service_pb.ts";
 import { AudioService } from "../../gen/livellm/v1/audio_service_pb.ts";
 import { ImagesService } from "../../gen/livellm/v1/images_service_pb.ts";
@@ -6,6 +7,7 @@ import { ModelsService } from "../../gen/livellm/v1/models_service_pb.ts";
 import { ProvidersService } from "../../gen/livellm/v1/providers_service_pb.ts";
 import { RoutesService } from "../../gen/livellm/v1/routes_service_pb.ts";
 import { TranscriptionService } from "../../gen/livellm/v1/transcription_service_pb.ts";
+import { type AccessServiceOptions, createAccessService } from "./access.ts";
 import { type AgentServiceOptions, createAgentService } from "./agent.ts";
 import { type AudioServiceOptions, createAudioService } from "./audio.ts";
 import { createImagesService, type ImagesServiceOptions } from "./images.ts";
@@ -14,7 +16,7 @@ import { createProvidersService, type ProvidersServiceOptions } from "./provider
 import { createRoutesService, type RoutesServiceOptions } from "./routes.ts";
 import { createTranscriptionService, type TranscriptionServiceOptions } from "./transcription.ts";
 
-export type ServicesOptions = AgentServiceOptions &
+export type ServicesOptions = { readonly access: AccessServiceOptions } & AgentServiceOptions &
   AudioServiceOptions &
   ImagesServiceOptions &
   ModelsServiceOptions &
@@ -32,5 +34,6 @@ export function createServices(options: ServicesOptions) {
     { service: ModelsService, implementation: createModelsService(options) },
     { service: RoutesService, implementation: createRoutesService(options) },
     { service: TranscriptionService, implementation: createTranscriptionService(options) },
+    { service: AccessService, implementation: createAccessService(options.access) },
   ] satisfies readonly { service: DescService; implementation: object }[];
 }

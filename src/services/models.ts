@@ -1,6 +1,8 @@
-import type { ServiceImpl } from "@connectrpc/connect";
+import type { ContextValues, ServiceImpl } from "@connectrpc/connect";
 import type { FindBestModelRequest, ModelsService } from "../../gen/livellm/v1/models_service_pb.ts";
+import { callerAccess } from "../access/principal.ts";
 import { LivellmError } from "../core/error.ts";
+import { mayUseModel } from "../routing/allowed-targets.ts";
 import { toFailure } from "../routing/failure.ts";
 import type { HealthMemory } from "../routing/health.ts";
 import type { KnownModel } from "../routing/known-model.ts";
@@ -23,33 +25,42 @@ export interface ModelsServiceOptions {
 export function createModelsService(options: ModelsServiceOptions): ServiceImpl<typeof ModelsService> {
   const { models, registry } = options;
   return {
-    async listModels(request, { signal }) {
+    async listModels(request, { signal, values }) {
       const capabilities = capabilitiesFromProto(request.capabilities);
       const others = [request.provider, ...capabilities];
       const page = pageAsked(request, { defaultSize: 100, maxSize: 1000, others });
       const list = await listOf(request.provider || undefined, options, signal);
-      const able = list.models.filter((model) => capabilities.every((one) => model.capabilities?.includes(one)));
+      const able = usable(list.models, values).filter((model) =>
+        capabilities.every((one) => model.capabilities?.includes(one)),
+      );
       const { shown, nextPageToken } = cutPage(able, page, { keyOf, others });
       return { models: shown.map(modelToProto), nextPageToken, failures: failuresToProto(list) };
     },
-    async getModel({ provider, id }, { signal }) {
+    async getModel({ provider, id }, { signal, values }) {
       const first = await listOf(provider, options, signal);
-      const found = first.models.find((model) => isNamed(model, id));
+      const found = usable(first.models, values).find((model) => isNamed(model, id));
       if (found) return { model: modelToProto(found) };
       const renewed = await models.renewed(provider, signal);
-      const late = renewed.models.find((model) => isNamed(model, id));
+      const late = usable(renewed.models, values).find((model) => isNamed(model, id));
       if (!late) throw noSuchModel(id, provider, renewed);
       return { model: modelToProto(late) };
     },
-    async findBestModel(request, { signal }) {
+    async findBestModel(request, { signal, values }) {
       checkProviders(request, registry);
-      const best = findBest(request, await models.list(undefined, signal), options.health);
+      const list = await models.list(undefined, signal);
+      const best = findBest(request, usable(list.models, values), options.health);
       return {
         models: best.map(modelToProto),
         targets: best.map(({ provider, id }) => ({ provider, model: id })),
       };
     },
   };
+}
+
+/** Those that the caller may use; the others are not shown to it. */
+function usable(models: readonly KnownModel[], values: ContextValues): readonly KnownModel[] {
+  const access = callerAccess(values);
+  return access ? models.filter(({ provider, id }) => mayUseModel(access.allowed, provider, id)) : models;
 }
 
 /** Of a provider that is asked for by name, also that it is disabled is told. */
@@ -66,7 +77,11 @@ async function listOf(
   return { models: [], failures: [{ provider, error }] };
 }
 
-function findBest(request: FindBestModelRequest, { models }: ModelList, health: HealthMemory): readonly KnownModel[] {
+function findBest(
+  request: FindBestModelRequest,
+  models: readonly KnownModel[],
+  health: HealthMemory,
+): readonly KnownModel[] {
   const requirements = requirementsFromProto(request.requirements);
   const there = models.filter(({ retireTime }) => !retireTime || retireTime.getTime() > health.now());
   const meeting = modelsMeeting(requirements, there);

@@ -44,8 +44,8 @@ export function cutPage<T>(
   return { shown, nextPageToken: last === undefined ? "" : tokenOf(keyOf(last), [page.size, ...others]) };
 }
 
-/** Opaque to callers. */
-function tokenOf(after: string, others: readonly unknown[]): string {
+/** The token of what comes behind `after`; `others` begin with the page's size. Opaque to callers. */
+export function tokenOf(after: string, others: readonly unknown[]): string {
   return Buffer.from(JSON.stringify([after, JSON.stringify(others)])).toString("base64url");
 }
 

@@ -6,8 +6,8 @@ import { transcribeLive } from "../live/transcribe-live.ts";
 import type { TranscriptionEvent } from "../live/transcription-event.ts";
 import { planLiveTranscription } from "../live/transcription-plan.ts";
 import type { Resolver } from "../routing/resolver.ts";
+import { askedRoute } from "./asked-route.ts";
 import { openSession } from "./audio-session.ts";
-import { routeFromProto } from "./route-messages.ts";
 import {
   liveFormatFromProto,
   liveRequestFromProto,
@@ -36,7 +36,7 @@ export function createTranscriptionService(
 ): ServiceImpl<typeof TranscriptionService> {
   const { resolver, heartbeatIntervalMs, ...limits } = options;
   return {
-    async *transcribeStream(requests, { signal }) {
+    async *transcribeStream(requests, { signal, values }) {
       const { start, rest } = await openSession(requests, liveInput, limits.idleTimeoutMs);
       const call = {
         request: liveRequestFromProto(start),
@@ -44,7 +44,7 @@ export function createTranscriptionService(
         turnDetection: turnDetectionFromProto(start.turnDetection),
         input: rest,
       };
-      using plan = await planLiveTranscription(resolver, routeFromProto(start.route), limits, signal);
+      using plan = await planLiveTranscription(resolver, askedRoute(start.route, values), limits, signal);
       const events = transcribeLive({ ...limits, ...call, plan }, signal);
       for await (const event of withSessionHeartbeat(events, heartbeatIntervalMs, beat)) {
         yield { event: transcriptionEventToProto(event) };

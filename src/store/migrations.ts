@@ -29,6 +29,26 @@ const migrations: Readonly<Record<string, Migration>> = {
         .execute();
     },
   },
+  "0003_access": {
+    up: async (db: Kysely<unknown>) => {
+      await db.schema
+        .createTable("token")
+        .addColumn("id", "text", (column) => column.primaryKey())
+        .addColumn("digest", "text", (column) => column.notNull())
+        .addColumn("config", "text", (column) => column.notNull())
+        .addColumn("revision", "text", (column) => column.notNull())
+        .addColumn("create_time", "bigint", (column) => column.notNull())
+        .addColumn("update_time", "bigint", (column) => column.notNull())
+        .addColumn("last_use_time", "bigint")
+        .execute();
+      await db.schema
+        .createTable("audit_event")
+        .addColumn("id", "text", (column) => column.primaryKey())
+        .addColumn("time", "bigint", (column) => column.notNull())
+        .addColumn("event", "text", (column) => column.notNull())
+        .execute();
+    },
+  },
 };
 
 /**

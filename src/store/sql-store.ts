@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Kysely } from "kysely";
 import type { LivellmError } from "../core/error.ts";
 import type { ProviderConfig } from "../core/provider.ts";
+import type { AuditStore } from "./audit-store.ts";
 import { explained } from "./explained.ts";
 import { columnsOf, configFromRow, type ProviderRow } from "./provider-row.ts";
 import {
@@ -13,16 +14,21 @@ import {
 } from "./provider-store.ts";
 import type { RouteStore } from "./route-store.ts";
 import type { Sealer } from "./sealing.ts";
+import { type AuditTables, createSqlAuditStore } from "./sql-audit-store.ts";
 import { createSqlRouteStore, type RouteTables } from "./sql-route-store.ts";
+import { createSqlTokenStore, type TokenTables } from "./sql-token-store.ts";
+import type { TokenStore } from "./token-store.ts";
 
 /** The tables, the same in every database. */
-export interface Tables extends RouteTables {
+export interface Tables extends RouteTables, TokenTables, AuditTables {
   readonly provider: ProviderRow;
 }
 
-/** All that is kept: the providers, and beside them the routes, in one database. */
+/** All that is kept: the providers, and beside them routes, tokens and the audit log, in one database. */
 export interface Store extends ProviderStore {
   readonly routes: RouteStore;
+  readonly tokens: TokenStore;
+  readonly audit: AuditStore;
 }
 
 /** The stores over any database that kysely speaks to; the tables must be there. `close` closes the database. */
@@ -33,6 +39,8 @@ export function createSqlStore(db: Kysely<Tables>, sealer: Sealer): Store {
   };
   return {
     routes: createSqlRouteStore(db),
+    tokens: createSqlTokenStore(db),
+    audit: createSqlAuditStore(db),
     list: () => explained(() => listProviders(db, sealer)),
     get: (id) => explained(() => getProvider(db, sealer, id)),
     create: async (draft) => {

@@ -1,5 +1,13 @@
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
+import {
+  CreateTokenRequestSchema,
+  GetTokenRequestSchema,
+  ListAuditEventsRequestSchema,
+  ListTokensRequestSchema,
+  RevokeTokenRequestSchema,
+  UpdateTokenRequestSchema,
+} from "../../gen/livellm/v1/access_service_pb.ts";
 import { file_livellm_v1_agent_service, RunRequestSchema } from "../../gen/livellm/v1/agent_service_pb.ts";
 import {
   ListVoicesRequestSchema,
@@ -299,6 +307,21 @@ const otherChanges = [
   ...changes(GetProviderRequestSchema, [["id", "REQUIRED", {}]]),
   ...changes(ListProvidersRequestSchema, [["pageSize", "OUT_OF_RANGE", { pageSize: -1 }]]),
   ...changes(DeleteProviderRequestSchema, [["id", "REQUIRED", {}]]),
+  ...changes(CreateTokenRequestSchema, [
+    ["token.id", "PATTERN", { token: { id: "llm_0" } }],
+    ["token.displayName", "TOO_LONG", { token: { displayName: long(129) } }],
+    ["token.labels", "TOO_MANY", { token: { labels: pairs(33) } }],
+    ["token.allowedProviders", "TOO_MANY", { token: { allowedProviders: many(257, "p") } }],
+    ["token.allowedModels", "TOO_MANY", { token: { allowedModels: many(257, "m") } }],
+    ["token.allowedRoutes", "TOO_MANY", { token: { allowedRoutes: many(257, "r") } }],
+    ["token.requestsPerMinute", "OUT_OF_RANGE", { token: { requestsPerMinute: 0 } }],
+    ["token.tokensPerMinute", "OUT_OF_RANGE", { token: { tokensPerMinute: -1 } }],
+  ]),
+  ...changes(GetTokenRequestSchema, [["id", "PATTERN", { id: "tok_0" }]]),
+  ...changes(ListTokensRequestSchema, [["pageSize", "OUT_OF_RANGE", { pageSize: -1 }]]),
+  ...changes(UpdateTokenRequestSchema, [["token", "REQUIRED", {}]]),
+  ...changes(RevokeTokenRequestSchema, [["id", "REQUIRED", {}]]),
+  ...changes(ListAuditEventsRequestSchema, [["pageSize", "OUT_OF_RANGE", { pageSize: -1 }]]),
   ...changes(UpdateProviderRequestSchema, [
     ["provider", "REQUIRED", {}],
     ["provider.id", "REQUIRED", { provider: { displayName: "x" } }],

@@ -7,6 +7,7 @@ import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { dataFolderOf, openStore } from "../../src/store/open-store.ts";
 import { createSealer } from "../../src/store/sealing.ts";
+import { describeAccessStores } from "./access-contract.ts";
 import { describeProviderStore } from "./contract.ts";
 import { bareDraft, canary, fullDraft } from "./provider-drafts.ts";
 import { describeRouteStore } from "./route-contract.ts";
@@ -24,6 +25,8 @@ describeProviderStore("sqlite in memory", () => openStore("sqlite::memory:", sea
 describeProviderStore("sqlite file", () => openStore(`sqlite:${file}`, sealer));
 describeRouteStore("sqlite in memory", () => openStore("sqlite::memory:", sealer));
 describeRouteStore("sqlite file", () => openStore(`sqlite:${file}`, sealer));
+describeAccessStores("sqlite in memory", () => openStore("sqlite::memory:", sealer));
+describeAccessStores("sqlite file", () => openStore(`sqlite:${file}`, sealer));
 
 describe("a sqlite file", () => {
   it("keeps its providers when it is opened again", async () => {

@@ -21,9 +21,9 @@ export const file_livellm_v1_access_service: GenFile = /*@__PURE__*/
  */
 export type AccessToken = Message<"livellm.v1.AccessToken"> & {
   /**
-   * Immutable. The server's name for it; not to be set on create. Such as
-   * `tok_0f1e2d3c4b5a6978`.
-   * rule: string.max_len = 64
+   * Immutable. The server's name for it, such as `tok_0f1e2d3c4b5a6978`. It is
+   * not set on create.
+   * rule: string.pattern = ^tok_[0-9a-f]{16}$
    *
    * @generated from field: string id = 1;
    */
@@ -294,7 +294,7 @@ export const CreateTokenResponseSchema: GenMessage<CreateTokenResponse> = /*@__P
 export type GetTokenRequest = Message<"livellm.v1.GetTokenRequest"> & {
   /**
    * Required. Its id.
-   * rule: string.min_len = 1
+   * rule: string.min_len = 1, string.pattern = ^tok_[0-9a-f]{16}$
    *
    * @generated from field: string id = 1;
    */
@@ -445,7 +445,7 @@ export const UpdateTokenResponseSchema: GenMessage<UpdateTokenResponse> = /*@__P
 export type RevokeTokenRequest = Message<"livellm.v1.RevokeTokenRequest"> & {
   /**
    * Required. Its id.
-   * rule: string.min_len = 1
+   * rule: string.min_len = 1, string.pattern = ^tok_[0-9a-f]{16}$
    *
    * @generated from field: string id = 1;
    */

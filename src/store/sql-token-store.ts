@@ -1,0 +1,89 @@
+import { randomUUID } from "node:crypto";
+import type { Kysely } from "kysely";
+import type { AccessToken } from "../core/access.ts";
+import type { LivellmError } from "../core/error.ts";
+import { explained } from "./explained.ts";
+import { type TokenRow, tokenConfigOf, tokenFromRow } from "./token-row.ts";
+import { type TokenDraft, type TokenStore, tokenChanged, tokenExists, tokenGone } from "./token-store.ts";
+
+/** The tables it needs, the same in every database. */
+export interface TokenTables {
+  readonly token: TokenRow;
+}
+
+/** The token store over any database that kysely speaks to; the table must be there. */
+export function createSqlTokenStore<Tables extends TokenTables>(database: Kysely<Tables>): TokenStore {
+  const db = database as unknown as Kysely<TokenTables>; // has that table, and maybe others
+  const listeners = new Set<() => void>();
+  const tell = <Result>(result: Result): Result => {
+    for (const listener of listeners) listener();
+    return result;
+  };
+  return {
+    list: () => explained(() => listTokens(db)),
+    get: (id) => explained(() => getToken(db, id)),
+    create: async (draft) => tell(await explained(() => insertToken(db, draft))),
+    update: async (draft, expectedRevision) => tell(await explained(() => updateToken(db, draft, expectedRevision))),
+    delete: async (id, expectedRevision) => tell(await explained(() => deleteToken(db, id, expectedRevision))),
+    noteUse: (id, time) => explained(() => noteUse(db, id, time)),
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+async function listTokens(db: Kysely<TokenTables>): Promise<readonly AccessToken[]> {
+  const rows = await db.selectFrom("token").selectAll().orderBy("id").execute();
+  return rows.map(tokenFromRow);
+}
+
+async function getToken(db: Kysely<TokenTables>, id: string): Promise<AccessToken | undefined> {
+  const row = await db.selectFrom("token").selectAll().where("id", "=", id).executeTakeFirst();
+  return row && tokenFromRow(row);
+}
+
+async function insertToken(db: Kysely<TokenTables>, draft: TokenDraft): Promise<AccessToken> {
+  const now = Date.now();
+  const { id, digest } = draft;
+  const row = await db
+    .insertInto("token")
+    .values({ id, digest, config: tokenConfigOf(draft), revision: randomUUID(), create_time: now, update_time: now })
+    .onConflict((conflict) => conflict.column("id").doNothing())
+    .returningAll()
+    .executeTakeFirst();
+  if (!row) throw tokenExists(id);
+  return tokenFromRow(row);
+}
+
+async function updateToken(db: Kysely<TokenTables>, draft: TokenDraft, expectedRevision: string): Promise<AccessToken> {
+  // A random revision, not a counter: see the other stores.
+  const row = await db
+    .updateTable("token")
+    .set({ config: tokenConfigOf(draft), revision: randomUUID(), update_time: Date.now() })
+    .where("id", "=", draft.id)
+    .where("revision", "=", expectedRevision)
+    .returningAll()
+    .executeTakeFirst();
+  if (!row) throw await whyUntouched(db, draft.id);
+  return tokenFromRow(row);
+}
+
+async function deleteToken(db: Kysely<TokenTables>, id: string, expectedRevision: string): Promise<void> {
+  const row = await db
+    .deleteFrom("token")
+    .where("id", "=", id)
+    .where("revision", "=", expectedRevision)
+    .returning("id")
+    .executeTakeFirst();
+  if (!row) throw await whyUntouched(db, id);
+}
+
+async function noteUse(db: Kysely<TokenTables>, id: string, time: Date): Promise<void> {
+  await db.updateTable("token").set({ last_use_time: time.getTime() }).where("id", "=", id).execute();
+}
+
+async function whyUntouched(db: Kysely<TokenTables>, id: string): Promise<LivellmError> {
+  const row = await db.selectFrom("token").select("id").where("id", "=", id).executeTakeFirst();
+  return row ? tokenChanged(id) : tokenGone(id);
+}

@@ -1,0 +1,214 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { startChatVendor } from "../support/chat-vendor.ts";
+import { echoRequest, requestTo } from "../support/echo-request.ts";
+import { type AccessGateway, adminToken, detailOf, startAccessGateway } from "./access-gateway.ts";
+
+let gateway: AccessGateway;
+beforeAll(async () => {
+  gateway = await startAccessGateway();
+  await admin("ProvidersService/CreateProvider", { provider: { id: "second", kind: "local", defaultModel: "echo" } });
+  await admin("RoutesService/CreateRoute", {
+    route: { name: "both", route: { targets: [{ provider: "local", model: "echo" }, { provider: "second" }] } },
+  });
+  await admin("RoutesService/CreateRoute", { route: { name: "alone", route: { targets: [{ model: "echo" }] } } });
+});
+afterAll(() => gateway[Symbol.asyncDispose]());
+
+async function admin(rpc: string, request: object): Promise<void> {
+  const { status, body } = await gateway.call(rpc, request);
+  if (status !== 200) throw new Error(JSON.stringify(body));
+}
+
+/** Who answers a run with a token that may use so much. */
+async function answering(allowed: object, route: object): Promise<unknown> {
+  const { secret } = await gateway.createToken(allowed);
+  const answer = await gateway.call("AgentService/Run", { route, messages: [{ text: "hi" }] }, secret);
+  if (answer.status !== 200) return [answer.body.code, detailOf(answer).reason, answer.body.message];
+  return (answer.body.routeResult as { readonly provider: string }).provider;
+}
+
+const denied = (message: string) => ["permission_denied", "REASON_PERMISSION_DENIED", message];
+const onLocal = { targets: [{ provider: "local", model: "echo" }] };
+const onSecond = { targets: [{ provider: "second", model: "echo" }] };
+
+describe("a token may use", () => {
+  test.each<[what: string, allowed: object, route: object, answer: unknown]>([
+    ["all without lists", {}, onLocal, "local"],
+    ["a provider it names", { allowedProviders: ["second"] }, onSecond, "second"],
+    [
+      "no other provider",
+      { allowedProviders: ["second"] },
+      onLocal,
+      denied("route.targets[0]: the token may not use local/echo"),
+    ],
+    [
+      "no other provider in the second place either",
+      { allowedProviders: ["second"] },
+      { targets: [...onSecond.targets, ...onLocal.targets] },
+      denied("route.targets[1]: the token may not use local/echo"),
+    ],
+    ["a model by its pattern", { allowedModels: ["ec*"] }, onLocal, "local"],
+    ["a model of one provider", { allowedModels: ["second/*"] }, onSecond, "second"],
+    [
+      "not that of another",
+      { allowedModels: ["second/*"] },
+      onLocal,
+      denied("route.targets[0]: the token may not use local/echo"),
+    ],
+    [
+      "no other model",
+      { allowedModels: ["gpt*"] },
+      onLocal,
+      denied("route.targets[0]: the token may not use local/echo"),
+    ],
+    ["a default model that it names", { allowedModels: ["echo"] }, { targets: [{ provider: "second" }] }, "second"],
+    [
+      "not a default model that it does not name",
+      { allowedModels: ["gpt*"] },
+      { targets: [{ provider: "second" }] },
+      denied("route.targets[0]: the token may not use second"),
+    ],
+    ["a model alone, where it may", { allowedProviders: ["second"] }, { targets: [{ model: "echo" }] }, "second"],
+    [
+      "a model alone in a race, where it may",
+      { allowedProviders: ["second"] },
+      { targets: [{ model: "echo" }], strategy: "STRATEGY_PARALLEL" },
+      "second",
+    ],
+    [
+      "not a model alone that only others have",
+      { allowedProviders: ["third"] },
+      { targets: [{ model: "echo" }] },
+      denied("route.targets[0]: the token may not use echo"),
+    ],
+    ["a route, as far as its targets are allowed", { allowedProviders: ["second"] }, { name: "both" }, "second"],
+    [
+      "not a route of whose targets none is allowed",
+      { allowedProviders: ["third"] },
+      { name: "both" },
+      denied('route.name: the token may use none of the targets of the route "both"'),
+    ],
+    [
+      "a route it names, whatever the targets",
+      { allowedRoutes: ["both"], allowedModels: ["gpt*"] },
+      { name: "both" },
+      "local",
+    ],
+    [
+      "the same with a model alone",
+      { allowedRoutes: ["alone"], allowedProviders: ["third"] },
+      { name: "alone" },
+      "local",
+    ],
+    [
+      "no other route",
+      { allowedRoutes: ["alone"] },
+      { name: "both" },
+      denied('route.name: the token may not use the route "both"'),
+    ],
+    [
+      "nothing but routes, when it names routes alone",
+      { allowedRoutes: ["both"] },
+      onLocal,
+      denied("route.targets: the token may only use routes by name: both"),
+    ],
+    ["providers beside routes", { allowedRoutes: ["both"], allowedProviders: ["local"] }, onLocal, "local"],
+  ])("%s", async (_, allowed, route, answer) => {
+    expect(await answering(allowed, route)).toEqual(answer);
+  });
+
+  test("a provider of its own only where that is said", async () => {
+    await using vendor = await startChatVendor();
+    const inlineProvider = { kind: "openai-compatible", baseUrl: vendor.baseUrl };
+    const route = { targets: [{ inlineProvider, model: "m" }] };
+    const refused = denied("route.targets[0].inlineProvider: the token may not bring providers of its own");
+    expect(await answering({}, route)).toEqual(refused);
+    expect(await answering({ allowedProviders: ["local"] }, route)).toEqual(refused);
+    // It gets as far as the address, which is one inside.
+    expect(await answering({ inlineProvidersAllowed: true }, route)).not.toEqual(refused);
+    const alone = { inlineProvidersAllowed: true, allowedRoutes: ["both"] };
+    expect(await answering(alone, route)).not.toEqual(refused);
+    expect(await answering(alone, onLocal)).toEqual(denied("route.targets[0]: the token may not use local/echo"));
+  });
+});
+
+const route = onLocal;
+const format = { mimeType: "audio/pcm", sampleRateHertz: 16_000 };
+const silence = Buffer.alloc(3_200).toString("base64");
+
+/** Every RPC that takes a route, or names a provider: each on its own has to keep to what a token allows. */
+const calls: readonly (readonly [rpc: string, request: object])[] = [
+  ["AgentService/Run", echoRequest("hi")],
+  ["AgentService/RunStream", echoRequest("hi")],
+  ["AudioService/Speak", { route, text: "hi" }],
+  ["AudioService/SpeakStream", { route, text: "hi" }],
+  ["AudioService/SpeakDuplex", { start: { route } }],
+  ["AudioService/Transcribe", { route, audio: { mimeType: "audio/pcm", data: silence }, format }],
+  ["AudioService/ListVoices", { provider: "local" }],
+  ["TranscriptionService/TranscribeStream", { start: { route, format } }],
+  ["ImagesService/GenerateImage", { route, prompt: "a cat" }],
+  ["ImagesService/GenerateImageStream", { route, prompt: "a cat" }],
+  ["ImagesService/EditImage", { route, prompt: "a cat", images: [{ mimeType: "image/png", data: "AAAA" }] }],
+  ["ImagesService/EditImageStream", { route, prompt: "a cat", images: [{ mimeType: "image/png", data: "AAAA" }] }],
+];
+
+test.each(calls)("%s keeps to it", async (rpc, request) => {
+  const limited = await gateway.createToken({ allowedProviders: ["second"] });
+  expect(await statusOf(rpc, request, limited.secret)).toMatchObject({
+    code: "permission_denied",
+    message: expect.stringContaining("the token may not use local"),
+  });
+  expect(await statusOf(rpc, request, adminToken)).not.toMatchObject({ code: "permission_denied" });
+});
+
+/** Over a WebSocket, which every RPC has. */
+function statusOf(rpc: string, request: object, token: string): Promise<object> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${token}` };
+    const socket = new WebSocket(`${gateway.url.replace("http", "ws")}/livellm.v1.${rpc}`, { headers });
+    let last = "";
+    socket.on("message", (data) => {
+      last = String(data);
+    });
+    socket.on("open", () => {
+      socket.send(JSON.stringify(request));
+      socket.send('{"end":{}}');
+    });
+    socket.on("close", () => resolve((JSON.parse(last) as { readonly status: object }).status));
+    socket.on("error", reject);
+  });
+}
+
+describe("ModelsService shows what the token may use", () => {
+  const list = async (secret: string) => {
+    const { body } = await gateway.call("ModelsService/ListModels", {}, secret);
+    const models = (body.models ?? []) as unknown as readonly { readonly provider: string; readonly id: string }[];
+    return models.map(({ provider, id }) => `${provider}/${id}`);
+  };
+
+  test("in a list, by name, and as the best", async () => {
+    const all = await list(adminToken);
+    expect(all).toEqual(expect.arrayContaining(["local/echo", "second/echo"]));
+    const { secret } = await gateway.createToken({ allowedProviders: ["second"] });
+    expect(await list(secret)).toEqual(all.filter((name) => name.startsWith("second/")));
+    const get = (provider: string) => gateway.call("ModelsService/GetModel", { provider, id: "echo" }, secret);
+    expect([(await get("second")).status, (await get("local")).status]).toEqual([200, 404]);
+    const { body } = await gateway.call("ModelsService/FindBestModel", { maxResults: 20 }, secret);
+    const best = body.targets as unknown as readonly { readonly provider: string }[];
+    expect(new Set(best.map(({ provider }) => provider))).toEqual(new Set(["second"]));
+  });
+
+  test("nothing, when it may use routes alone", async () => {
+    const { secret } = await gateway.createToken({ allowedRoutes: ["both"] });
+    expect(await list(secret)).toEqual([]);
+  });
+});
+
+test("what a token may use counts for the targets that a request names, not for their order", async () => {
+  const { secret } = await gateway.createToken({ allowedProviders: ["local", "second"] });
+  const request = requestTo([...onSecond.targets, ...onLocal.targets]);
+  expect(await gateway.call("AgentService/Run", request, secret)).toMatchObject({
+    body: { routeResult: { provider: "second" } },
+  });
+});
