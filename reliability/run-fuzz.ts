@@ -1,0 +1,75 @@
+import { keepInput, readCorpus } from "./corpus.ts";
+import type { FaultGateway } from "./fault-gateway.ts";
+import { type FuzzTarget, fuzzTargets } from "./fuzz-targets.ts";
+import { mutate } from "./mutate.ts";
+import { createRandom } from "./random.ts";
+
+export interface FuzzFigures {
+  readonly target: string;
+  readonly inputs: number;
+  /** What broke it, and the file that does. */
+  readonly finds: readonly string[];
+  /** How long the slowest input took. */
+  readonly slowestMs: number;
+  /** The most that the gateway held, over what it held before. */
+  readonly growthBytes: number;
+}
+
+/** Inputs at once: the doors of a gateway have many users. */
+const atOnce = 8;
+/** An input that takes longer than this hangs. */
+const hangMs = 8_000;
+
+/** Feeds every target for so long, one after the other; first with the corpus as it is. */
+export async function runFuzz(
+  gateway: FaultGateway,
+  millisecondsEach: number,
+  seed: number,
+): Promise<readonly FuzzFigures[]> {
+  const all: FuzzFigures[] = [];
+  for (const target of fuzzTargets(gateway)) all.push(await fuzzOne(gateway, target, { millisecondsEach, seed }));
+  return all;
+}
+
+async function fuzzOne(
+  gateway: FaultGateway,
+  target: FuzzTarget,
+  { millisecondsEach, seed }: { readonly millisecondsEach: number; readonly seed: number },
+): Promise<FuzzFigures> {
+  const corpus = readCorpus(target.name);
+  const random = createRandom(seed);
+  const finds: string[] = [];
+  const before = gateway.residentBytes();
+  let [inputs, slowestMs, most] = [0, 0, before];
+  const until = performance.now() + millisecondsEach;
+  const feed = async (input: Buffer) => {
+    const begun = performance.now();
+    const problem = await problemOf(target.feed(input, random));
+    const took = performance.now() - begun;
+    slowestMs = Math.max(slowestMs, took);
+    if (problem || took > hangMs) finds.push(`${problem ?? `${took} ms`}: ${keepInput(target.name, input)}`);
+    if (inputs++ % 100 === 0) most = Math.max(most, gateway.residentBytes());
+  };
+  const worker = async () => {
+    while (performance.now() < until && finds.length < 20) await feed(mutate(random.pick(corpus), random, corpus));
+  };
+  for (const input of corpus) await feed(input);
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  await assertAlive(gateway);
+  return { target: target.name, inputs, finds, slowestMs, growthBytes: most - before };
+}
+
+async function problemOf(work: Promise<void>): Promise<string | undefined> {
+  try {
+    await work;
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  }
+}
+
+/** Throws when the gateway no longer answers. */
+async function assertAlive(gateway: FaultGateway): Promise<void> {
+  const response = await fetch(`${gateway.url}/ping`, { signal: AbortSignal.timeout(10_000) });
+  if (!response.ok) throw new Error(`the gateway answers ${response.status} to a ping`);
+}

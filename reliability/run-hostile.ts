@@ -1,0 +1,183 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { AgentService } from "../gen/livellm/v1/agent_service_pb.ts";
+import { echoRequest } from "../test/support/echo-request.ts";
+import { callJson, createProvider } from "../test/support/json-call.ts";
+import { openFaces } from "./client-faces.ts";
+import type { FaultGateway } from "./fault-gateway.ts";
+import { drip, exchange, openIdle } from "./hostile-clients.ts";
+import { startPouringVendor } from "./pouring-vendor.ts";
+
+/** One thing that was tried, what came of it, and whether that is as it should be. */
+export interface HostileResult {
+  readonly what: string;
+  readonly came: string;
+  readonly isBounded: boolean;
+}
+
+export interface HostileRun {
+  readonly pourBytes: number;
+  readonly idleConnections: number;
+  /** How long a head may be dripped before it has to have been hung up on. */
+  readonly patienceMs: number;
+}
+
+const mebibyte = 2 ** 20;
+/** What a gateway may hold of a vendor that pours, over what it held before. */
+const heldBytes = 400 * mebibyte;
+
+/** Vendors that send without an end, readers that do not read, and clients that mean no good. */
+export async function runHostile(gateway: FaultGateway, run: HostileRun): Promise<readonly HostileResult[]> {
+  return [
+    ...(await pours(gateway, run.pourBytes)),
+    ...(await slowReaders(gateway)),
+    await idle(gateway, run.idleConnections),
+    ...(await bombs(gateway)),
+    ...(await loris(gateway, run.patienceMs)),
+  ];
+}
+
+/** A call that everybody else would make. */
+async function othersWork({ url }: FaultGateway): Promise<boolean> {
+  const { status, body } = await callJson(url, "AgentService/Run", echoRequest("Still here?"));
+  return status === 200 && String(body.text).includes("Still here?");
+}
+
+async function pours(gateway: FaultGateway, bytes: number): Promise<readonly HostileResult[]> {
+  await using vendor = await startPouringVendor();
+  const results: HostileResult[] = [];
+  for (const form of ["events", "line", "body"]) {
+    const id = `pours-${form}`;
+    await createProvider(gateway.url, { id, kind: "openai-compatible", baseUrl: `${vendor.url}/${bytes}/${form}/v1` });
+    results.push(await pour(gateway, id, form));
+  }
+  return results;
+}
+
+async function pour(gateway: FaultGateway, provider: string, form: string): Promise<HostileResult> {
+  const before = gateway.residentBytes();
+  let most = before;
+  const watch = setInterval(() => {
+    most = Math.max(most, gateway.residentBytes());
+  }, 50);
+  const request = { route: { targets: [{ provider, model: "m-1" }] }, messages: [{ text: "Hi" }] };
+  const code = await (form === "body" ? unaryCode(gateway, request) : streamCode(gateway, request));
+  clearInterval(watch);
+  const growth = Math.round((most - before) / mebibyte);
+  const works = await othersWork(gateway);
+  return {
+    what: `a vendor pours without an end: ${form}`,
+    came: `${code}; at most ${growth} MiB more`,
+    isBounded: works && most - before < heldBytes,
+  };
+}
+
+async function unaryCode({ url }: FaultGateway, request: object): Promise<string> {
+  const { body } = await callJson(url, "AgentService/Run", request);
+  return String(body.code ?? "ok");
+}
+
+/** Reads as gRPC does, and keeps nothing. */
+async function streamCode({ url }: FaultGateway, request: object): Promise<string> {
+  const [face] = openFaces(url);
+  if (!face) throw new Error("there is no face");
+  const call = { method: AgentService.method.runStream, requests: [request], keeps: false };
+  const { status } = await face.call(call, AbortSignal.timeout(120_000));
+  return status.code;
+}
+
+/** Calls of which nobody reads the answers, one through each way in that a plain socket can speak. */
+async function slowReaders(gateway: FaultGateway): Promise<readonly HostileResult[]> {
+  await using vendor = await startPouringVendor();
+  const baseUrl = `${vendor.url}/${2 ** 31}/events/v1`;
+  await createProvider(gateway.url, { id: "pours-slowly", kind: "openai-compatible", baseUrl });
+  const body = JSON.stringify({
+    route: { targets: [{ provider: "pours-slowly", model: "m-1" }] },
+    messages: [{ text: "Hi" }],
+  });
+  const results: HostileResult[] = [];
+  for (const accept of ["text/event-stream", "application/x-ndjson"]) {
+    const controller = new AbortController();
+    const headers = { "content-type": "application/json", accept };
+    const url = `${gateway.url}/livellm.v1.AgentService/RunStream`;
+    const response = await fetch(url, { method: "POST", headers, body, signal: controller.signal });
+    const before = vendor.poured();
+    results.push(await heldBack(gateway, `nobody reads ${accept}`, () => vendor.poured() - before));
+    controller.abort();
+    await response.body?.cancel().catch(() => undefined);
+  }
+  return results;
+}
+
+/** Resolves when the vendor has not been let send for a while. */
+async function heldBack(gateway: FaultGateway, what: string, poured: () => number): Promise<HostileResult> {
+  for (let [seen, rounds] = [-1, 0]; seen !== poured() && rounds < 40; rounds++) {
+    seen = poured();
+    await wait(500);
+  }
+  const taken = poured();
+  const came = `the vendor was held back after ${Math.round(taken / mebibyte)} MiB`;
+  return { what, came, isBounded: taken < 128 * mebibyte && (await othersWork(gateway)) };
+}
+
+async function idle(gateway: FaultGateway, wanted: number): Promise<HostileResult> {
+  const before = gateway.residentBytes();
+  const { sockets } = await openIdle(gateway.url, wanted);
+  const begun = performance.now();
+  const works = await othersWork(gateway);
+  const took = performance.now() - begun;
+  const growth = Math.round((gateway.residentBytes() - before) / mebibyte);
+  for (const socket of sockets) socket.destroy();
+  return {
+    what: `${sockets.length} idle connections`,
+    came: `a call took ${took.toFixed(0)} ms, ${growth} MiB more`,
+    isBounded: works && sockets.length > 0,
+  };
+}
+
+async function bombs(gateway: FaultGateway): Promise<readonly HostileResult[]> {
+  const many = Array.from({ length: 20_000 }, (_, i) => `x-${i}: ${i}`).join("\r\n");
+  const heads = [
+    ["one header of 1 MiB", `GET /ping HTTP/1.1\r\nhost: a\r\nx: ${"y".repeat(mebibyte)}\r\n\r\n`],
+    ["20,000 headers", `GET /ping HTTP/1.1\r\nhost: a\r\n${many}\r\n\r\n`],
+  ] as const;
+  const results: HostileResult[] = [];
+  for (const [what, text] of heads) {
+    const { answer, isClosed } = await exchange(gateway.url, text, 10_000);
+    const [line = ""] = answer.split("\r\n");
+    const isRefused = isClosed && (line === "" || / 4\d\d /.test(line));
+    results.push({ what, came: line || "hung up", isBounded: isRefused && (await othersWork(gateway)) });
+  }
+  results.push(await bigBody(gateway));
+  return results;
+}
+
+async function bigBody(gateway: FaultGateway): Promise<HostileResult> {
+  const text = `POST /livellm.v1.AgentService/Run HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 99999999999\r\n\r\n{"`;
+  const { answer } = await exchange(gateway.url, text, 5_000);
+  const [line = ""] = answer.split("\r\n");
+  return {
+    what: "a body of 100 GB is announced",
+    came: line,
+    isBounded: / 413 /.test(line) && (await othersWork(gateway)),
+  };
+}
+
+const slowBody = `POST /livellm.v1.AgentService/Run HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n{`;
+
+async function loris(gateway: FaultGateway, patienceMs: number): Promise<readonly HostileResult[]> {
+  const drips = [
+    ["nothing at all", { first: "", more: "" }],
+    ["a head without an end", { first: "GET /ping HTTP/1.1\r\nhost: a\r\n", more: "x-a: b\r\n" }],
+    ["a body without an end", { first: slowBody, more: " " }],
+  ] as const;
+  return Promise.all(
+    drips.map(async ([what, bytes]) => {
+      const { isClosed, afterMs, answer } = await drip(gateway.url, bytes, patienceMs);
+      const line = answer.split("\r\n")[0] || "no answer";
+      const came = isClosed
+        ? `${line}; hung up after ${(afterMs / 1000).toFixed(0)} s`
+        : `still open after ${patienceMs / 1000} s`;
+      return { what: `slow-loris: ${what}`, came, isBounded: isClosed && (await othersWork(gateway)) };
+    }),
+  );
+}

@@ -1,0 +1,129 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { AgentService } from "../gen/livellm/v1/agent_service_pb.ts";
+import { TranscriptionService } from "../gen/livellm/v1/transcription_service_pb.ts";
+import { quiet, tone } from "../test/providers/speech-driving.ts";
+import type { StreamOutcome } from "../test/support/faces.ts";
+import { startFakeAsr } from "../test/support/fake-asr.ts";
+import { toBytes } from "../test/support/fake-sessions.ts";
+import { createProvider } from "../test/support/json-call.ts";
+import { type ClientFace, openFaces } from "./client-faces.ts";
+import type { FaultGateway } from "./fault-gateway.ts";
+import { type MemorySample, slopePerHour } from "./memory-slope.ts";
+import { startTalkingVendor } from "./soak-vendors.ts";
+
+export interface SoakFigures {
+  readonly streams: number;
+  readonly sessions: number;
+  /** Calls that ended otherwise than ok, as `code: message`. */
+  readonly failures: readonly string[];
+  /** After the warm-up, a third of the time. */
+  readonly slopeBytesPerHour: number;
+  readonly residentBytes: { readonly warm: number; readonly end: number };
+  /** What a burst of ten times as many streams added, and how much of that was given back in two minutes. */
+  readonly burst: { readonly growthBytes: number; readonly givenBack: number };
+}
+
+export interface SoakRun {
+  readonly minutes: number;
+  readonly streamsAtOnce: number;
+  readonly sessionsAtOnce: number;
+  /** How long after a burst the memory may take to fall. */
+  readonly restMs: number;
+}
+
+const rate = 16_000;
+const frameMs = 20;
+
+/** Keeps so many streams and sessions going, one after the other ended, and watches the gateway's memory. */
+export async function runSoak(gateway: FaultGateway, run: SoakRun): Promise<SoakFigures> {
+  await using vendor = await startTalkingVendor(100, 50);
+  await using ears = await startFakeAsr({ recognise: async () => "la" });
+  await createProvider(gateway.url, { id: "talks", kind: "openai-compatible", baseUrl: vendor.baseUrl });
+  await createProvider(gateway.url, { id: "hears", kind: "livellm-asr", baseUrl: ears.url });
+  const faces = openFaces(gateway.url);
+  const duplex = faces.filter(({ isDuplex }) => isDuplex);
+  const until = performance.now() + run.minutes * 60_000;
+  const tally = { streams: 0, sessions: 0, failures: [] as string[] };
+  const streamer = async (i: number) => {
+    for (; performance.now() < until; tally.streams++) note(tally.failures, await stream(faceAt(faces, i)));
+  };
+  const listener = async (i: number) => {
+    for (; performance.now() < until; tally.sessions++) note(tally.failures, await session(faceAt(duplex, i)));
+  };
+  const memory = watchMemory(gateway);
+  await Promise.all([...times(run.streamsAtOnce, streamer), ...times(run.sessionsAtOnce, listener)]);
+  const samples = memory.stop();
+  const warm = samples.slice(Math.floor(samples.length / 3));
+  const burst = await measureBurst(gateway, faces, run);
+  return {
+    ...tally,
+    slopeBytesPerHour: slopePerHour(warm),
+    residentBytes: { warm: warm[0]?.bytes ?? 0, end: samples.at(-1)?.bytes ?? 0 },
+    burst,
+  };
+}
+
+function faceAt(faces: readonly ClientFace[], i: number): ClientFace {
+  const face = faces[i % faces.length];
+  if (!face) throw new Error("there is no face");
+  return face;
+}
+
+function times(count: number, work: (i: number) => Promise<void>): readonly Promise<void>[] {
+  return Array.from({ length: count }, (_, i) => work(i));
+}
+
+function note(failures: string[], { status }: StreamOutcome): void {
+  if (status.code !== "ok" && failures.length < 100) failures.push(`${status.code}: ${status.message}`);
+}
+
+/** Five seconds of text. */
+function stream(face: ClientFace): Promise<StreamOutcome> {
+  const request = { route: { targets: [{ provider: "talks", model: "m-1" }] }, messages: [{ text: "Talk to me." }] };
+  return face.call({ method: AgentService.method.runStream, requests: [request] }, AbortSignal.timeout(120_000));
+}
+
+/** Ten seconds of audio as fast as it is spoken. */
+function session(face: ClientFace): Promise<StreamOutcome> {
+  const method = TranscriptionService.method.transcribeStream;
+  return face.call({ method, requests: speech(10_000) }, AbortSignal.timeout(120_000));
+}
+
+const utterance = Buffer.concat([toBytes(tone(1_000, rate)), toBytes(quiet(1_000, rate))]);
+
+async function* speech(milliseconds: number): AsyncGenerator<object> {
+  const targets = [{ provider: "hears", model: "asr" }];
+  yield { start: { route: { targets }, format: { mimeType: "audio/pcm", sampleRateHertz: rate } } };
+  const frameBytes = (rate * 2 * frameMs) / 1_000;
+  const begun = performance.now();
+  for (let sentMs = 0; sentMs < milliseconds; sentMs += 100) {
+    const at = ((sentMs / frameMs) * frameBytes) % utterance.length;
+    yield { audio: { data: utterance.subarray(at, at + frameBytes * 5).toString("base64") } };
+    await wait(Math.max(0, begun + sentMs + 100 - performance.now()));
+  }
+}
+
+function watchMemory(gateway: FaultGateway): { stop(): readonly MemorySample[] } {
+  const samples: MemorySample[] = [];
+  const timer = setInterval(() => samples.push({ atMs: performance.now(), bytes: gateway.residentBytes() }), 250);
+  return {
+    stop() {
+      clearInterval(timer);
+      return samples;
+    },
+  };
+}
+
+async function measureBurst(
+  gateway: FaultGateway,
+  faces: readonly ClientFace[],
+  run: SoakRun,
+): Promise<SoakFigures["burst"]> {
+  const before = gateway.residentBytes();
+  const memory = watchMemory(gateway);
+  await Promise.all(Array.from({ length: run.streamsAtOnce * 10 }, (_, i) => stream(faceAt(faces, i))));
+  const most = Math.max(...memory.stop().map(({ bytes }) => bytes), gateway.residentBytes());
+  await wait(run.restMs);
+  const growthBytes = most - before;
+  return { growthBytes, givenBack: growthBytes <= 0 ? 1 : (most - gateway.residentBytes()) / growthBytes };
+}
