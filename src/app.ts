@@ -1,7 +1,15 @@
+import type { ContextValues } from "@connectrpc/connect";
+import { CallerLimits } from "./access/caller-limits.ts";
+import { createGatekeeper } from "./access/gatekeeper.ts";
+import { LastUse } from "./access/last-use.ts";
+import { isLoopback, refuseOpenBinding } from "./access/open-binding.ts";
+import { principalKey } from "./access/principal.ts";
 import { createJsonSchemas } from "./agent/json-schema.ts";
 import { createVoiceActivityFactory } from "./audio/voice-activity.ts";
 import type { Config, EnvironmentProvider } from "./config.ts";
+import type { AccessToken } from "./core/access.ts";
 import type { ProviderConfig } from "./core/provider.ts";
+import { createAdmission } from "./interceptors/auth.ts";
 import { createErrorExplainer } from "./interceptors/explain-error.ts";
 import { createInterceptors } from "./interceptors/index.ts";
 import { providerKinds } from "./providers/index.ts";
@@ -10,6 +18,7 @@ import { ollamaAnswers, ollamaBaseUrl } from "./providers/ollama/index.ts";
 import { createSettingsCheck } from "./providers/settings.ts";
 import { loadCatalogue } from "./routing/catalogue.ts";
 import { HealthMemory } from "./routing/health.ts";
+import { keepResources } from "./routing/kept-resources.ts";
 import { createModelDirectory } from "./routing/model-directory.ts";
 import { ProviderPool } from "./routing/provider-pool.ts";
 import { createProviderRegistry } from "./routing/provider-registry.ts";
@@ -20,15 +29,21 @@ import { createServices } from "./services/index.ts";
 import { loadMasterKey } from "./store/master-key.ts";
 import { dataFolderOf, openStore } from "./store/open-store.ts";
 import { createSealer } from "./store/sealing.ts";
+import type { Store } from "./store/sql-store.ts";
 import type { Logger } from "./telemetry/logger.ts";
 import { callOriginKey } from "./transport/call-origin.ts";
 import { createHealth } from "./transport/health.ts";
 import { createHttpHandler } from "./transport/http-handler.ts";
+import { createLimitsInterceptor } from "./transport/limits.ts";
 import { type Listening, listen } from "./transport/listener.ts";
 import { createPlayground } from "./transport/playground.ts";
 import { createReflectionRoutes } from "./transport/reflection.ts";
+import { createTlsAcceptor } from "./transport/tls.ts";
 import { createWebSocketFace } from "./transport/web-socket.ts";
 import { createFetch } from "./upstream/fetch.ts";
+import { administratorsGuard, createGuard, type Guard } from "./upstream/guard.ts";
+import { type AllowedAddresses, allowedAddresses } from "./upstream/guard-allowed.ts";
+import { reachOfRequests } from "./upstream/guard-reach.ts";
 import { createUpstream } from "./upstream/upstream.ts";
 
 /** The largest answer of an MCP server. */
@@ -51,10 +66,13 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
   const store = await openStore(config.databaseUrl, createSealer(masterKey));
   const configured = [...configuredProviders(config), ...(await findOllama(config))];
   const registry = await createProviderRegistry({ store, configured, kinds, warn });
-  const pool = new ProviderPool(({ apiKey, headers }) =>
+  const access = await createAccess(config, store, warn);
+  const guards = { configured: administratorsGuard, requested: createRequestsGuard(config, access.hasTokens) };
+  const pool = new ProviderPool(({ apiKey, headers }, provenance) =>
     createUpstream({
       connectTimeoutMs: config.connectTimeoutMs,
       secrets: [...(apiKey ? [apiKey] : []), ...Object.values(headers)],
+      guard: guards[provenance],
     }),
   );
   const namedRoutes = await createRouteRegistry({ store: store.routes, configured: [], warn });
@@ -69,8 +87,13 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
     models,
     health: callHealth,
   });
-  const mcp = createFetch({ connectTimeoutMs: config.connectTimeoutMs, maxBodyBytes: maxMcpBodyBytes });
+  const mcp = createFetch({
+    connectTimeoutMs: config.connectTimeoutMs,
+    maxBodyBytes: maxMcpBodyBytes,
+    guard: guards.requested,
+  });
   const services = createServices({
+    access: { ...access, audit: store.audit, administered: config.adminToken !== undefined },
     resolver,
     registry,
     routes: namedRoutes,
@@ -97,23 +120,32 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
       logger,
       explainError,
       originKey: callOriginKey,
+      gatekeeper: access.gatekeeper,
+      auditLog: store.audit,
+      admission: createLimitsInterceptor({ ...config.callLimits, callerOf }),
       limits: { maxMediaBytes: config.maxMediaBytes },
       furtherChecks: conversationChecks({ schemas: createJsonSchemas(), maxMediaBytes: config.maxMediaBytes }),
     }),
     explainError,
     allowedOrigins: config.corsOrigins,
     limits: { maxMessageBytes: config.maxRequestBytes },
+    admit: createAdmission(access.gatekeeper, logger),
     logger,
   });
 
   const webSocket = createWebSocketFace({
     dispatcher: handler.dispatcher,
+    // Logged by the face itself.
+    admit: ({ authorization, method }) => {
+      access.gatekeeper.admit(authorization, { service: method.parent.typeName, method: method.name });
+    },
     explainError,
     allowedOrigins: config.corsOrigins,
     limits: { maxMessageBytes: config.maxRequestBytes },
     logger,
   });
   const playground = createPlayground();
+  const tls = config.tls && (await createTlsAcceptor({ files: config.tls, logger }));
 
   let listening: Listening | undefined;
   return {
@@ -122,7 +154,10 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
         port: config.port,
         host: config.host,
         handler: (request, response) => void (playground.serve(request, response) || handler.handle(request, response)),
+        ...(config.hotPath && { onStream: handler.handleStream }),
         onUpgrade: webSocket.onUpgrade,
+        ...config.connectionLimits,
+        ...(tls && { tls }),
       });
       return listening;
     },
@@ -131,15 +166,51 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
       handler.drain();
       webSocket.drain();
       await listening?.close(config.shutdownGraceMs);
+      tls?.close();
       models.close();
       namedRoutes.close();
       await pool.close();
       await mcp.close();
       await engine.close();
       registry.close();
+      access.tokens.close();
       await store.close();
     },
   };
+}
+
+/** Who may call. Throws when everybody in the network could. */
+async function createAccess({ host, adminToken, allowAnonymous }: Config, store: Store, warn: (text: string) => void) {
+  const nameOf = ({ id }: AccessToken) => id;
+  const tokens = await keepResources({ store: store.tokens, configured: [], what: "token", nameOf, warn });
+  const hasTokens = () => adminToken !== undefined || tokens.names().length > 0;
+  refuseOpenBinding({ host, hasTokens: hasTokens(), allowAnonymous });
+  const lastUse = new LastUse(store.tokens, warn);
+  const anonymousAllowed = allowAnonymous || isLoopback(host);
+  const gatekeeper = createGatekeeper({ tokens, adminToken, anonymousAllowed, limits: new CallerLimits(), lastUse });
+  return { tokens, hasTokens, lastUse, gatekeeper };
+}
+
+/** For the addresses that requests bring along: inline providers, MCP servers. */
+function createRequestsGuard(config: Config, hasTokens: () => boolean): Guard {
+  const { host, allowPrivateAddresses, allowedAddresses: entries } = config;
+  const reach = () => reachOfRequests({ host, hasTokens: hasTokens(), allowPrivate: allowPrivateAddresses });
+  return createGuard({ reach, allowed: readAllowed(entries) });
+}
+
+function readAllowed(entries: readonly string[]): AllowedAddresses {
+  try {
+    return allowedAddresses(entries);
+  } catch (cause) {
+    throw new Error(`LIVELLM_ALLOWED_ADDRESSES: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+/** Whose calls are counted together: those with one token, else those from one address. */
+function callerOf({ contextValues }: { readonly contextValues: ContextValues }): string {
+  const principal = contextValues.get(principalKey);
+  if (principal.kind === "bearer") return `token ${principal.token.id}`;
+  return `address ${contextValues.get(callOriginKey).remoteAddress}`;
 }
 
 /** The read-only providers: `local`, and one for each key in the environment. */

@@ -29,6 +29,16 @@ function oneOf<W extends string>(...words: readonly W[]): (value: string) => W {
   };
 }
 
+function adminToken(value: string): Secret | undefined {
+  if (value === "" || /^[\x21-\x7e]{16,}$/.test(value)) return secret(value);
+  throw new RangeError("it must have at least 16 visible ASCII characters: make one with openssl rand -hex 32");
+}
+
+function flag(value: string): boolean {
+  if (value === "1" || value === "0") return value === "1";
+  throw new RangeError("it must be 1 or 0");
+}
+
 function httpUrl(value: string): string | undefined {
   if (value === "") return undefined;
   const url = URL.canParse(value) ? new URL(value) : undefined;
@@ -57,6 +67,17 @@ export const variables = {
       "Seals keys in the database: 64 hex digits. When not set, one is made and kept in `master.key` beside the database.",
     default: "",
     read: secret,
+  },
+  LIVELLM_ADMIN_TOKEN: {
+    description:
+      "The administrators' token, at least 16 characters. With it every call needs a token, this one or a caller's: see `docs/security.md`.",
+    default: "",
+    read: adminToken,
+  },
+  LIVELLM_ALLOW_ANONYMOUS: {
+    description: "1 lets a server without any token listen on other addresses than loopback.",
+    default: "0",
+    read: flag,
   },
   LIVELLM_CORS_ORIGINS: {
     description: "Origins whose pages may call from a browser, separated by commas; `*` allows all.",
@@ -108,10 +129,79 @@ export const variables = {
     default: "20971520",
     read: whole(1024, 1_073_741_824),
   },
+  LIVELLM_ALLOW_PRIVATE_ADDRESSES: {
+    description:
+      "`1`: requests may name private addresses for inline providers and MCP servers. On loopback without tokens they may anyway.",
+    default: "0",
+    read: flag,
+  },
+  LIVELLM_ALLOWED_ADDRESSES: {
+    description:
+      "Private hosts, IP addresses and CIDR blocks that requests may name all the same, separated by commas; see `docs/security.md`.",
+    default: "",
+    read: list,
+  },
+  LIVELLM_TLS_CERT: {
+    description: "A file with this server's certificate and those above it, as PEM. With it the port speaks TLS alone.",
+    default: "",
+    read: text,
+  },
+  LIVELLM_TLS_KEY: { description: "The file with the certificate's private key, as PEM.", default: "", read: text },
+  LIVELLM_TLS_CLIENT_CA: {
+    description: "A file with authorities, as PEM: only callers with a certificate of theirs may connect (mTLS).",
+    default: "",
+    read: text,
+  },
+  LIVELLM_MAX_CALLS: {
+    description: "Calls at a time; those beyond wait their turn.",
+    default: "8192",
+    read: whole(1, 1_000_000),
+  },
+  LIVELLM_MAX_CALLS_PER_CALLER: {
+    description: "Calls at a time of one caller: of one token, else of one address.",
+    default: "4096",
+    read: whole(1, 1_000_000),
+  },
+  LIVELLM_MAX_QUEUED_CALLS: {
+    description: "Calls that may wait their turn; a caller may have a quarter of them. Those beyond are refused.",
+    default: "1024",
+    read: whole(0, 1_000_000),
+  },
+  LIVELLM_QUEUE_TIMEOUT_MS: {
+    description: "How long a call may wait its turn before it is refused.",
+    default: "10000",
+    read: whole(1, day),
+  },
+  LIVELLM_MAX_SESSION_MS: {
+    description: "How long a streaming call may go on.",
+    default: "14400000",
+    read: whole(1000, 20 * day),
+  },
+  LIVELLM_MAX_STREAMS_PER_CONNECTION: {
+    description: "Calls at a time on one HTTP/2 connection.",
+    default: "1000",
+    read: whole(1, 1_000_000),
+  },
+  LIVELLM_MAX_CONNECTIONS: {
+    description: "Connections at a time; those beyond are closed at once.",
+    default: "20000",
+    read: whole(1, 1_000_000),
+  },
+  LIVELLM_MAX_HEADER_BYTES: {
+    description: "The largest head of a request.",
+    default: "32768",
+    read: whole(1024, 1_048_576),
+  },
   LIVELLM_SHUTDOWN_GRACE_MS: {
     description: "How long calls under way may go on after SIGTERM.",
     default: "30000",
     read: whole(0, day),
+  },
+  LIVELLM_HOT_PATH: {
+    description:
+      "`off` leaves all of gRPC and Connect to connect-node: slower, for finding out where a difference comes from.",
+    default: "on",
+    read: oneOf("on", "off"),
   },
   LOG_LEVEL: {
     description: "`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.",
@@ -157,6 +247,9 @@ export interface Config {
   /** The operator's own facts about models; empty for none. */
   readonly catalogueFile: string;
   readonly masterKey?: Secret;
+  readonly adminToken?: Secret;
+  /** Whether a server without tokens may listen on addresses that others can reach. */
+  readonly allowAnonymous: boolean;
   readonly corsOrigins: readonly string[];
   readonly attemptTimeoutMs: number;
   readonly stallTimeoutMs: number;
@@ -167,7 +260,28 @@ export interface Config {
   readonly localEngine: string;
   readonly maxRequestBytes: number;
   readonly maxMediaBytes: number;
+  /** Whether addresses from requests may be private wherever this server listens. */
+  readonly allowPrivateAddresses: boolean;
+  /** Hosts, IP addresses and CIDR blocks that requests may name though they are private. */
+  readonly allowedAddresses: readonly string[];
+  /** Where the certificate is; without it the port speaks no TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa?: string };
+  /** Calls at a time, and those that wait for them. */
+  readonly callLimits: {
+    readonly maxCalls: number;
+    readonly maxCallsPerCaller: number;
+    readonly maxQueued: number;
+    readonly queueTimeoutMs: number;
+    readonly maxSessionMs: number;
+  };
+  readonly connectionLimits: {
+    readonly maxConcurrentStreams: number;
+    readonly maxConnections: number;
+    readonly maxHeaderBytes: number;
+  };
   readonly shutdownGraceMs: number;
+  /** Whether the common calls are answered by our own transport code. */
+  readonly hotPath: boolean;
   readonly logLevel: Environment["LOG_LEVEL"];
   readonly providers: readonly EnvironmentProvider[];
   /** As Ollama itself reads it: with or without a scheme and a port. Empty: its usual place. */
@@ -183,6 +297,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     databaseUrl: env.DATABASE_URL,
     catalogueFile: env.LIVELLM_CATALOGUE,
     masterKey: env.LIVELLM_MASTER_KEY,
+    adminToken: env.LIVELLM_ADMIN_TOKEN,
+    allowAnonymous: env.LIVELLM_ALLOW_ANONYMOUS,
     corsOrigins: env.LIVELLM_CORS_ORIGINS,
     attemptTimeoutMs: env.LIVELLM_ATTEMPT_TIMEOUT_MS,
     stallTimeoutMs: env.LIVELLM_STALL_TIMEOUT_MS,
@@ -193,7 +309,23 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     localEngine: env.LIVELLM_LOCAL_ENGINE,
     maxRequestBytes: env.LIVELLM_MAX_REQUEST_BYTES,
     maxMediaBytes: env.LIVELLM_MAX_MEDIA_BYTES,
+    allowPrivateAddresses: env.LIVELLM_ALLOW_PRIVATE_ADDRESSES,
+    allowedAddresses: env.LIVELLM_ALLOWED_ADDRESSES,
+    tls: tlsFiles(env),
+    callLimits: {
+      maxCalls: env.LIVELLM_MAX_CALLS,
+      maxCallsPerCaller: env.LIVELLM_MAX_CALLS_PER_CALLER,
+      maxQueued: env.LIVELLM_MAX_QUEUED_CALLS,
+      queueTimeoutMs: env.LIVELLM_QUEUE_TIMEOUT_MS,
+      maxSessionMs: env.LIVELLM_MAX_SESSION_MS,
+    },
+    connectionLimits: {
+      maxConcurrentStreams: env.LIVELLM_MAX_STREAMS_PER_CONNECTION,
+      maxConnections: env.LIVELLM_MAX_CONNECTIONS,
+      maxHeaderBytes: env.LIVELLM_MAX_HEADER_BYTES,
+    },
     shutdownGraceMs: env.LIVELLM_SHUTDOWN_GRACE_MS,
+    hotPath: env.LIVELLM_HOT_PATH === "on",
     logLevel: env.LOG_LEVEL,
     providers: environmentProviders(env),
     ollamaHost: env.OLLAMA_HOST,
@@ -212,6 +344,14 @@ function readVariables(environment: Readonly<Record<string, string | undefined>>
   });
   if (problems.length > 0) throw new Error(`the environment is not right: ${problems.join("; ")}`);
   return Object.fromEntries(entries);
+}
+
+/** A certificate needs its key, and the authorities of callers a certificate. */
+function tlsFiles(env: Environment): Config["tls"] {
+  const { LIVELLM_TLS_CERT: cert, LIVELLM_TLS_KEY: key, LIVELLM_TLS_CLIENT_CA: clientCa } = env;
+  if (cert !== "" && key !== "") return { cert, key, ...(clientCa !== "" && { clientCa }) };
+  if (cert + key + clientCa === "") return undefined;
+  throw new Error("the environment is not right: TLS needs both LIVELLM_TLS_CERT and LIVELLM_TLS_KEY");
 }
 
 function environmentProviders(env: Environment): readonly EnvironmentProvider[] {

@@ -29,7 +29,7 @@ test("the table of docs/configuration.md has one row for every variable, and no 
   expect(configurationDocument()).not.toMatch(/\| +\|/);
 });
 
-const pages = ["README.md", "docs/configuration.md", "docs/api-examples.md"];
+const pages = ["README.md", "docs/configuration.md", "docs/api-examples.md", "docs/voice.md", "docs/images.md"];
 
 test.each(pages)("what %s links to is there", (page) => {
   const links = [...read(page).matchAll(/\]\(([^)#]+)(#[^)]*)?\)/g)].map(([, target = ""]) => target);

@@ -2,8 +2,14 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AgentService } from "../../gen/livellm/v1/agent_service_pb.ts";
+import { AudioService } from "../../gen/livellm/v1/audio_service_pb.ts";
+import { ImagesService } from "../../gen/livellm/v1/images_service_pb.ts";
+import { ModelsService } from "../../gen/livellm/v1/models_service_pb.ts";
 import { ProvidersService } from "../../gen/livellm/v1/providers_service_pb.ts";
+import { RoutesService } from "../../gen/livellm/v1/routes_service_pb.ts";
+import { TranscriptionService } from "../../gen/livellm/v1/transcription_service_pb.ts";
 import { readEchoOptions } from "../../src/providers/local/echo-options.ts";
+import { base64, png } from "../providers/images-driving.ts";
 import { answerWith, type ChatVendor, startChatVendor, type VendorCall } from "../support/chat-vendor.ts";
 import { type CodeBlock, codeBlocks, outputPattern } from "../support/code-blocks.ts";
 import { curl, describeWith, python } from "../support/foreign-tools.ts";
@@ -31,8 +37,20 @@ afterAll(async () => {
 
 /** OpenAI's own kind uses the Responses API, the others chat completions. */
 function answerInEitherForm(call: VendorCall): void {
-  if (call.path.endsWith("/responses")) answerAsResponse(call);
+  if (call.path.endsWith("/models"))
+    call.reply(200, { object: "list", data: [{ id: "gpt-image-2", object: "model" }] });
+  else if (call.path.includes("/images/")) answerWithImage(call);
+  else if (call.path.endsWith("/responses")) answerAsResponse(call);
   else answerWith("Good ", "morning")(call);
+}
+
+function answerWithImage(call: VendorCall): void {
+  const image = { b64_json: base64(png(1)), output_format: "png" };
+  if (/"stream":true|name="stream"/.test(call.body)) {
+    call.begin();
+    call.send({ ...image, type: `image_${call.path.endsWith("/edits") ? "edit" : "generation"}.completed` });
+    call.end();
+  } else call.reply(200, { data: [image] });
 }
 
 function answerAsResponse(call: VendorCall): void {
@@ -76,19 +94,26 @@ describeWith(python, "the Python program", () => {
 });
 
 describe("the document", () => {
-  const served = [
-    ...AgentService.methods.map(({ name }) => `AgentService/${name}`),
-    ...ProvidersService.methods
-      .map(({ name }) => `ProvidersService/${name}`)
-      .filter((name) => !name.endsWith("CheckHealth")),
+  // What is spoken and heard has a document of its own.
+  const all = [...blocks, ...codeBlocks("docs/voice.md")];
+  const inShell = all.filter(({ language }) => language === "sh");
+  const services = [
+    AgentService,
+    AudioService,
+    ImagesService,
+    ModelsService,
+    ProvidersService,
+    RoutesService,
+    TranscriptionService,
   ];
+  const served = services.flatMap(({ name, methods }) => methods.map((method) => `${name}/${method.name}`));
 
   test.each(served)("shows %s by buf curl or curl, TypeScript and Python", (name) => {
     const method = name.split("/")[1] ?? "";
     const local = `${method[0]?.toLowerCase()}${method.slice(1)}`;
-    expect(shell.some(({ text }) => text.includes(`/livellm.v1.${name}`))).toBe(true);
-    expect(blocks.some(({ language, text }) => language === "ts" && text.includes(`.${local}(`))).toBe(true);
-    expect(shell.some((block) => isPython(block) && block.text.includes(`.${method}(`))).toBe(true);
+    expect(inShell.some(({ text }) => text.includes(`/livellm.v1.${name}`))).toBe(true);
+    expect(all.some(({ language, text }) => language === "ts" && text.includes(`.${local}(`))).toBe(true);
+    expect(inShell.some((block) => isPython(block) && block.text.includes(`.${method}(`))).toBe(true);
   });
 
   test("says of every call what it prints", () => {

@@ -137,14 +137,6 @@ describe("an error", () => {
     expect(failure).toMatchObject({ code: 5, detail: { reason: "REASON_NOT_FOUND" } });
     expect(failure.message).toMatch(/nobody[\s\S]*local/);
   });
-
-  test("for what is not served yet says so", async () => {
-    const failure = await failureOf(
-      client.unary("AudioService/Speak", { route: { targets: [{ provider: "local" }] }, text: "Hi" }),
-    );
-    expect(failure.code).toBe(12);
-    expect(failure.message).toMatch(/\w+ \w+/);
-  });
 });
 
 describe("a call that is not waited for", () => {

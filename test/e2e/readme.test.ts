@@ -1,16 +1,21 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { notInstalled } from "../providers/local/engine.ts";
 import { type Browser, bundle, startBrowser } from "../support/browser.ts";
 import { type CodeBlock, codeBlocks, outputPattern, shellCalls } from "../support/code-blocks.ts";
 import { chromium, curl, describeWith, python } from "../support/foreign-tools.ts";
-import { type Gateway, startGateway } from "../support/gateway.ts";
+import { type Gateway, localEngineFolder, startGateway } from "../support/gateway.ts";
 import { moved, placesOf, runShell } from "../support/run-blocks.ts";
+
+const localEngine = { program: curl.program, missing: curl.missing ?? notInstalled };
 
 let gateway: Gateway;
 let browser: Browser | undefined;
 
 beforeAll(async () => {
   if (chromium.missing === undefined) browser = await startBrowser();
-  gateway = await startGateway({ env: { LIVELLM_CORS_ORIGINS: browser?.origin ?? "" } });
+  gateway = await startGateway({
+    env: { LIVELLM_CORS_ORIGINS: browser?.origin ?? "", LIVELLM_LOCAL_ENGINE: localEngineFolder },
+  });
 });
 
 afterAll(async () => {
@@ -26,11 +31,14 @@ async function expectOutput(block: CodeBlock | undefined): Promise<void> {
   expect((await runShell(block, placesOf(gateway.url))).trim()).toMatch(outputPattern(block.output));
 }
 
+/** The calls of the model echo come first. */
 test("the README calls with buf curl, curl, Python and a browser, buf curl first", () => {
   expect(calls.map(({ text }) => text.split(" ", 2).join(" "))).toEqual([
     "npx buf",
     "curl -sN",
     "PYTHONPATH=.venv .venv/bin/python",
+    "curl -s",
+    "curl -s",
   ]);
   expect(calls[0]?.text.trim()).toBe(
     `npx buf curl --protocol grpc --http2-prior-knowledge -d '{"route":{"targets":[{"provider":"local","model":"echo"}]},"messages":[{"text":"Hello!"}]}' http://localhost:8000/livellm.v1.AgentService/RunStream`,
@@ -46,6 +54,15 @@ test("buf curl, as printed", () => expectOutput(callOf("npx buf")[0]));
 
 describeWith(curl, "curl, as printed,", () => {
   test("prints what is printed", () => expectOutput(callOf("curl -sN")[0]));
+});
+
+describeWith(localEngine, "speech, as printed,", () => {
+  test("is written to a file, and written down", async () => {
+    const [speak, transcribe] = callOf("AudioService/");
+    if (!speak) throw new Error("nothing is spoken");
+    await runShell(speak, placesOf(gateway.url));
+    await expectOutput(transcribe);
+  });
 });
 
 describeWith(python, "Python, as printed,", () => {

@@ -18,7 +18,9 @@ test("a request that is wrong in several ways, in fields and between them, is to
     }),
   });
   expect(answer.status).toBe(400);
-  const body = (await answer.json()) as { details: { type: string; debug: { fieldViolations: { field: string }[] } }[] };
+  const body = (await answer.json()) as {
+    details: { type: string; debug: { fieldViolations: { field: string }[] } }[];
+  };
   const fields = body.details[0]?.debug.fieldViolations.map(({ field }) => field);
   expect(fields).toEqual(
     expect.arrayContaining([

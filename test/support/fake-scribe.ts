@@ -14,6 +14,8 @@ export interface FakeScribeOptions {
   /** Instead of the fake's own doing: true for a message that a test has dealt with. */
   readonly intercept?: (message: Message, session: FakeSession) => boolean;
   readonly apiKey?: string;
+  /** No partial transcript where more audio has come meanwhile: for recognisers that take their time. */
+  readonly freshPartials?: boolean;
 }
 
 /**
@@ -137,7 +139,9 @@ class FakeScribe {
 
   #partial(): void {
     const samples = this.#samples.slice(this.#committed);
+    const soFar = this.#messages;
     this.#inTurn(async () => {
+      if (this.#options.freshPartials && this.#messages > soFar) return;
       const text = await this.#recognise(samples);
       if (text !== "") this.#session.send({ message_type: "partial_transcript", text });
     });

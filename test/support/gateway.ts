@@ -7,6 +7,11 @@ import { collected, type Finished, run, start } from "./process.ts";
 
 export const projectRoot = path.join(import.meta.dirname, "../..");
 
+/** Where `npm run setup:local` puts the models: for `LIVELLM_LOCAL_ENGINE`, as gateways of the tests run elsewhere. */
+export const localEngineFolder = path.resolve(
+  process.env.LIVELLM_LOCAL_ENGINE || path.join(projectRoot, ".local-engine"),
+);
+
 /** The gateway as its users run it: a process of its own, on a free port, with its data in a folder of its own. */
 export interface Gateway extends AsyncDisposable {
   readonly url: string;
@@ -35,7 +40,7 @@ export interface GatewayOptions {
 /** Starts what `npm start` starts, and waits until it listens. Throws with what it wrote when it ends instead. */
 export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
   const folder = options.folder ?? temporaryFolder();
-  const child = start(process.execPath, startArguments, { cwd: folder, env: environment(options), timeoutMs: 120_000 });
+  const child = start(process.execPath, startArguments, { cwd: folder, env: environment(options), timeoutMs: 600_000 });
   const [stdout, stderr] = [collected(child.stdout), collected(child.stderr)];
   const output = () => stdout() + stderr();
   const ended = once(child, "close").then(([code]) => code as number | null);

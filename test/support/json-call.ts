@@ -22,3 +22,10 @@ export async function createProvider(url: string, provider: object): Promise<Jso
   if (status !== 200) throw new Error(`the provider was not created: ${JSON.stringify(body)}`);
   return body.provider as JsonObject;
 }
+
+/** Changes nothing of a provider but its revision, as which it is known from then on. */
+export async function changeProvider(url: string, id: string): Promise<void> {
+  const request = { provider: { id }, updateMask: "displayName" };
+  const { status, body } = await callJson(url, "ProvidersService/UpdateProvider", request);
+  if (status !== 200) throw new Error(`the provider was not changed: ${JSON.stringify(body)}`);
+}
