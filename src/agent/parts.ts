@@ -9,6 +9,9 @@ interface OpenPart {
   readonly texts: string[];
 }
 
+/** The most that one model call may write, in UTF-16 code units: far above any model's limit, and below our memory's. */
+const maxGathered = 32 * 1024 * 1024;
+
 type Finish = Extract<ChatEvent, { type: "part-finished" }>;
 
 /**
@@ -20,6 +23,7 @@ export class PartAssembler {
   readonly #open = new Map<string, OpenPart>();
   readonly #hideReasoning: boolean;
   #nextIndex: number;
+  #gathered = 0;
 
   constructor(firstIndex: number, hideReasoning: boolean) {
     this.#nextIndex = firstIndex;
@@ -41,7 +45,7 @@ export class PartAssembler {
     const part = this.#open.get(key);
     if (!part) throw broken(`it went on with the part ${key}, which is not open`);
     if (text === "" || this.#isHidden(part)) return [];
-    part.texts.push(text);
+    this.#gather(part, text);
     const begun = part.index === undefined ? [this.#begin(part)] : [];
     return [...begun, { type: "delta", index: part.index ?? 0, of: part.head.type, text }];
   }
@@ -70,6 +74,14 @@ export class PartAssembler {
   /** At the end of the call: what the vendor left open is complete. */
   finishAll(): readonly RunEvent[] {
     return [...this.#open.keys()].flatMap((key) => this.finish({ type: "part-finished", key }));
+  }
+
+  /** Pieces are joined now and then: a million small ones take many times what their text does. */
+  #gather(part: OpenPart, text: string): void {
+    this.#gathered += text.length;
+    if (this.#gathered > maxGathered) throw tooLong();
+    part.texts.push(text);
+    if (part.texts.length >= 1024) part.texts.splice(0, part.texts.length, part.texts.join(""));
   }
 
   #begin(part: OpenPart): RunEvent {
@@ -103,6 +115,14 @@ function wholePart(open: OpenPart, { citations, providerState, redacted }: Finis
 function headOf(part: Part): PartHead {
   if (part.type === "tool-call") return { type: "tool-call", id: part.id, name: part.name, executor: part.executor };
   return { type: part.type === "reasoning" ? "reasoning" : "text" };
+}
+
+function tooLong(): LivellmError {
+  return new LivellmError(
+    "internal",
+    "bad_provider_response",
+    `the provider wrote more than ${maxGathered / 1024 / 1024} Mi characters in one answer`,
+  );
 }
 
 function broken(what: string): LivellmError {

@@ -1,5 +1,6 @@
-import type { ContextKey, Interceptor } from "@connectrpc/connect";
+import type { ContextKey, ContextValues, Interceptor } from "@connectrpc/connect";
 import type { Logger } from "pino";
+import { principalKey } from "../access/principal.ts";
 import type { ErrorCode } from "../core/error.ts";
 import { type CallOrigin, callerKey } from "./call-facts.ts";
 import { codeOfError } from "./explain-error.ts";
@@ -20,6 +21,7 @@ export function createLoggingInterceptor(logger: Logger, originKey: ContextKey<C
         ms: Math.round(performance.now() - startMs),
         requestId: caller?.requestId || requestId,
         face,
+        ...tokenOf(request.contextValues),
         ...(caller?.app && { app: caller.app }),
         ...(caller?.clientId && { clientId: caller.clientId }),
         ...(caller?.sessionId && { sessionId: caller.sessionId }),
@@ -36,6 +38,12 @@ export function createLoggingInterceptor(logger: Logger, originKey: ContextKey<C
       throw error;
     }
   };
+}
+
+/** By whose token: its id. */
+function tokenOf(values: ContextValues): { readonly token?: string } {
+  const principal = values.get(principalKey);
+  return principal.kind === "bearer" ? { token: principal.token.id } : {};
 }
 
 function levelOf(serviceName: string, code: ErrorCode | "ok"): "debug" | "info" | "warn" {

@@ -78,7 +78,7 @@ function hostOf(hostname: string): string {
 }
 
 /** The same words for all that is refused: which name leads where inside is not the caller's to learn. */
-export function mayNotBeCalled(): LivellmError {
+function mayNotBeCalled(): LivellmError {
   const message =
     "this address may not be called: it has to be one of the public Internet, or on this server's allow-list";
   return new LivellmError("permission_denied", "permission_denied", message);
@@ -90,14 +90,14 @@ export function refusalOfGuard(error: unknown): LivellmError | undefined {
   return error instanceof Error && error.cause !== undefined ? refusalOfGuard(error.cause) : undefined;
 }
 
-/** undici's connector behind a guard. Node looks no IP address up, so those are looked at before. */
+/** undici's connector behind a guard. Node looks no IP address up, so those are looked at before; never calls back at once. */
 export function guardedConnector(guard: Guard, timeoutMs: number): buildConnector.connector {
   const connect = buildConnector({ timeout: timeoutMs, lookup: guard.lookup });
   return (options, callback) => {
     try {
       guard.check(options.hostname);
     } catch (error) {
-      return callback(error as LivellmError, null);
+      return queueMicrotask(() => callback(error as LivellmError, null));
     }
     return connect(options, callback);
   };

@@ -4,6 +4,7 @@ import { Agent, type Dispatcher } from "undici";
 import { LivellmError } from "../core/error.ts";
 import type { Secret } from "../core/secret.ts";
 import type { Upstream, UpstreamHead, UpstreamRequest } from "../core/upstream.ts";
+import { Connecting } from "./connecting.ts";
 import { download } from "./download.ts";
 import { administratorsGuard, type Guard, guardedConnector, refusalOfGuard } from "./guard.ts";
 import { readLines } from "./lines.ts";
@@ -29,8 +30,9 @@ const maxErrorBodyBytes = 64 * 1024;
 /** Makes a vendor's connection pool. undici's own header and body timers are off: the clocks belong to routing. */
 export function createUpstream(options: UpstreamOptions): Upstream {
   const { connectTimeoutMs, guard = administratorsGuard } = options;
+  const connecting = new Connecting();
   const agent = new Agent({
-    connect: guardedConnector(guard, connectTimeoutMs),
+    connect: connecting.track(guardedConnector(guard, connectTimeoutMs)),
     headersTimeout: 0,
     bodyTimeout: 0,
     pipelining: 1,
@@ -38,7 +40,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   const redact = redactor(options.secrets);
 
   const open = async (request: UpstreamRequest, signal: AbortSignal) => {
-    const answer = await send(agent, request, signal);
+    const ask = () => send(agent, request, signal);
+    const answer = await connecting.whileWaiting(new URL(request.url), signal, ask);
     const head: UpstreamHead = { status: answer.statusCode, headers: redactIds(answer.headers, redact) };
     const bytes = readBody(answer, request, signal);
     if (head.status >= 200 && head.status < 300) return { head, bytes };

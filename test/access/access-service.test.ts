@@ -147,6 +147,19 @@ describe("RevokeToken", () => {
   });
 });
 
+test("the log says whose token a call was made with, by its id", async () => {
+  const { id, secret } = await gateway.createToken();
+  await gateway.call("ProvidersService/ListProviderKinds", {}, secret);
+  const lines = gateway
+    .log()
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { readonly token?: string });
+  expect(lines.filter(({ token }) => token === id)).toMatchObject([
+    { rpc: "livellm.v1.ProvidersService/ListProviderKinds", code: "ok" },
+  ]);
+});
+
 test("the last use is told, and written down", async () => {
   const { id, secret } = await gateway.createToken();
   expect((await get(id)).lastUseTime).toBeUndefined();

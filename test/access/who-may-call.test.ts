@@ -1,6 +1,7 @@
 import { Code, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
 import { ServerReflection as ReflectionV1 } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ReflectionV1Alpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { mintToken } from "../../src/access/mint-token.ts";
@@ -97,6 +98,17 @@ describe("a gateway with tokens", () => {
     for (const face of faces.filter(({ name }) => !name.includes("subprotocol"))) {
       expect([face.name, await face.run(gateway.url, basic)]).toEqual([face.name, "ok"]);
     }
+  });
+
+  test("does not repeat a token that was offered as a subprotocol", async () => {
+    const protocols = ["livellm.token.WRONG", "livellm.v1"];
+    const socket = new WebSocket(`${gateway.url.replace("http", "ws")}/livellm.v1.AgentService/Run`, protocols);
+    const handshake = new Promise<string>((resolve) => {
+      socket.on("upgrade", ({ rawHeaders }) => resolve(rawHeaders.join("\n")));
+    });
+    expect(await handshake).toContain("livellm.v1");
+    expect(await handshake).not.toContain("WRONG");
+    socket.terminate();
   });
 
   test("refuses a Basic whose user is the token", async () => {

@@ -247,3 +247,16 @@ describe("an answer in a form", () => {
     expect(warning?.message).not.toContain("many");
   });
 });
+
+test("the vendors of these tests refuse a call without its result, in a form that the gateway reads", async () => {
+  await using vendor = await startAgentVendor("anthropic", [{ text: "never said" }]);
+  const toolUse = { role: "assistant", content: [{ type: "tool_use", id: "toolu_1", name: "add", input: {} }] };
+  const user = { role: "user", content: [{ type: "text", text: "Go on." }] };
+  const post = (messages: readonly object[]) =>
+    fetch(`${vendor.baseUrl}/v1/messages`, { method: "POST", body: JSON.stringify({ messages }) });
+  expect((await post([user, toolUse, user])).status).toBe(400);
+  expect((await post([user, user])).status).toBe(400);
+  expect((await post([toolUse, user])).status).toBe(400);
+  expect((await post([user])).status).toBe(200);
+  expect(vendor.refusals).toHaveLength(3);
+});

@@ -37,9 +37,7 @@ afterAll(async () => {
 
 /** OpenAI's own kind uses the Responses API, the others chat completions. */
 function answerInEitherForm(call: VendorCall): void {
-  if (call.path.endsWith("/models"))
-    call.reply(200, { object: "list", data: [{ id: "gpt-image-2", object: "model" }] });
-  else if (call.path.includes("/images/")) answerWithImage(call);
+  if (call.path.includes("/images/")) answerWithImage(call);
   else if (call.path.endsWith("/responses")) answerAsResponse(call);
   else answerWith("Good ", "morning")(call);
 }

@@ -142,7 +142,6 @@ describeWith(curl, "curl", () => {
     ["a rate limit", 429, "resource_exhausted", streamPath, failing("rate_limited")],
     ["a provider that is down", 503, "unavailable", runPath, failing("provider_unavailable")],
     ["a provider that refuses its key", 400, "failed_precondition", runPath, failing("provider_auth")],
-    ["what is not served yet", 501, "unimplemented", "/livellm.v1.ModelsService/ListModels", {}],
   ];
 
   test.each(refusals)("is told of %s with HTTP status %i and %s", async (_, status, code, path, request) => {

@@ -1,17 +1,13 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { answerWith, type ChatVendor, startChatVendor, type VendorCall } from "../support/chat-vendor.ts";
+import { answerWith, type ChatVendor, startChatVendor } from "../support/chat-vendor.ts";
 import { type Gateway, startGateway } from "../support/gateway.ts";
 import { createGrpcClient, failureOf, type GrpcClient, type LoadedMessage } from "../support/grpc-client.ts";
 import { callJson, createProvider } from "../support/json-call.ts";
 
 /** A vendor that lists its models and answers with its own name. */
 function vendorOf(name: string, ...models: readonly string[]): Promise<ChatVendor> {
-  return startChatVendor((call: VendorCall) => {
-    if (call.path === "/v1/models")
-      call.reply(200, { object: "list", data: models.map((id) => ({ id, object: "model" })) });
-    else answerWith("from ", name)(call);
-  });
+  return startChatVendor(answerWith("from ", name), models);
 }
 
 let gateway: Gateway;

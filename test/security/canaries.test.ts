@@ -8,6 +8,7 @@ import { WebSocket } from "ws";
 import { ServerReflection, ServerReflectionResponseSchema } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { type Face, faces } from "../support/faces.ts";
 import { type Gateway, startGateway, temporaryFolder } from "../support/gateway.ts";
+import { createGrpcClient, failureOf, type LoadedMessage } from "../support/grpc-client.ts";
 import { callJson } from "../support/json-call.ts";
 import { startVendor, type VendorAnswer, type VendorServer } from "../support/vendor-server.ts";
 import { startServer2 } from "../tools/mcp-servers.ts";
@@ -193,6 +194,20 @@ describe.each(names)("a vendor that %s", (behaviour) => {
       await call("AudioService/Speak", { route, text: content.speech });
     }
   });
+});
+
+test.each(names)("a live session with a vendor that %s", async (behaviour) => {
+  vendor.answerWith(behaviours[behaviour]);
+  using client = createGrpcClient(gateway.url);
+  const inlineProvider = { kind: "elevenlabs", baseUrl: vendor.url, apiKey: secrets.inlineKey };
+  const session = client.duplex("TranscriptionService/TranscribeStream");
+  const route = { targets: [{ inlineProvider, model: "m-1" }], attemptTimeout: { seconds: 0, nanos: 300_000_000 } };
+  session.write({ start: { route, format: { mimeType: "audio/pcm", sampleRateHertz: 16_000 } } });
+  session.write({ audio: { data: Buffer.from(content.audio.repeat(200)) } });
+  const failure = await failureOf(Array.fromAsync(session as AsyncIterable<LoadedMessage>));
+  // Whatever refuses a WebSocket is a refusal, whose words are handed on; this one's prompt is its own.
+  told.push({ what: `live, ${behaviour}`, text: JSON.stringify(failure), isError: false });
+  expect(failure.detail).toMatchObject({ attempts: [{ outcome: expect.stringMatching(/FAILED|TIMED_OUT/) }] });
 });
 
 test("an MCP server, that answers and that is none", async () => {

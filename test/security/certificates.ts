@@ -3,9 +3,11 @@ import { copyFileSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { ForeignTool } from "../support/foreign-tools.ts";
 
+const program = "openssl";
+
 export const openssl: ForeignTool = {
-  program: "openssl",
-  missing: spawnSync("openssl", ["version"]).status === 0 ? undefined : "openssl is not installed",
+  program,
+  missing: spawnSync(program, ["version"]).status === 0 ? undefined : "openssl is not installed",
 };
 
 /** A certificate with its key, as files and as PEM. */
@@ -58,6 +60,6 @@ function withText(files: { readonly certFile: string; readonly keyFile: string }
 }
 
 function runOpenssl(args: readonly string[]): void {
-  const { status, stderr } = spawnSync("openssl", [...args], { encoding: "utf8" });
+  const { status, stderr } = spawnSync(program, [...args], { encoding: "utf8" });
   if (status !== 0) throw new Error(`openssl ${args[0]} failed: ${stderr}`);
 }

@@ -290,6 +290,15 @@ describe("no slot is left", () => {
     expect(server.slots.running).toBe(0);
   });
 
+  test("after a call whose answer nobody has asked for", async () => {
+    const slots = new CallSlots(usual);
+    const caller = new AbortController();
+    await answerThrough(slots, 60_000, caller.signal);
+    expect(slots.running).toBe(1);
+    caller.abort(new Error("gone"));
+    expect(slots.running).toBe(0);
+  });
+
   test("and giving one back twice gives back one", () => {
     const slots = new CallSlots(usual);
     const never = new AbortController().signal;
@@ -316,25 +325,29 @@ describe("a stream that goes on for too long", () => {
 
   test("and that swallows its signal does not look complete", async () => {
     const slots = new CallSlots(usual);
-    const interceptor = createLimitsInterceptor({ ...usual, maxSessionMs: 10, callerOf: () => "" }, slots);
-    const swallows = interceptor(
-      async (request) =>
-        ({
-          ...(request as never as object),
-          stream: true,
-          message: (async function* () {
-            await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
-          })(),
-        }) as never,
-    );
-    const { signal } = new AbortController();
-    const response = await swallows({ stream: true, service: AgentService, signal } as never);
+    const response = await answerThrough(slots, 10, new AbortController().signal);
     await expect(Array.fromAsync(response.message as AsyncIterable<unknown>)).rejects.toMatchObject({
       code: "deadline_exceeded",
     });
     expect(slots.running).toBe(0);
   });
 });
+
+/** The answer of a service that ends without a word when its signal is aborted. */
+function answerThrough(slots: CallSlots, maxSessionMs: number, signal: AbortSignal) {
+  const interceptor = createLimitsInterceptor({ ...usual, maxSessionMs, callerOf: () => "" }, slots);
+  const call = interceptor(
+    async (request) =>
+      ({
+        ...(request as never as object),
+        stream: true,
+        message: (async function* () {
+          await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
+        })(),
+      }) as never,
+  );
+  return call({ stream: true, service: AgentService, signal } as never);
+}
 
 describe("connections", () => {
   test("beyond the limit are closed at once, and the others go on", async () => {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { request } from "node:https";
 import tls from "node:tls";
-import { type Client, Code, createClient } from "@connectrpc/connect";
+import { type Client, ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
@@ -207,9 +207,9 @@ describeWith(openssl, "mTLS", () => {
 
   test.each(names)("nobody else gets in over %s", async (name) => {
     const nobody = clientOf(name, gateway.url, trust);
-    await expect(nobody.run(ask)).rejects.toMatchObject({ code: expect.toSatisfy(isConnectionFailure) });
+    await expect(nobody.run(ask)).rejects.toSatisfy(isConnectionFailure);
     const foreign = clientOf(name, gateway.url, { ...trust, cert: stranger.cert, key: stranger.key });
-    await expect(foreign.run(ask)).rejects.toMatchObject({ code: expect.toSatisfy(isConnectionFailure) });
+    await expect(foreign.run(ask)).rejects.toSatisfy(isConnectionFailure);
   });
 
   test("nor over JSON or a WebSocket", async () => {
@@ -220,8 +220,9 @@ describeWith(openssl, "mTLS", () => {
   });
 });
 
-function isConnectionFailure(code: Code): boolean {
-  return code === Code.Unavailable || code === Code.Internal || code === Code.Unknown || code === Code.Aborted;
+/** Whatever the client makes of a connection that is cut: not a status that this server has sent, which has details. */
+function isConnectionFailure(error: unknown): boolean {
+  return error instanceof ConnectError && error.details.length === 0;
 }
 
 /** Resolves once the server has taken the connection; with TLS 1.3 a client learns of a refusal only then. */

@@ -33,13 +33,23 @@ export interface ChatVendor extends AsyncDisposable {
   nextCall(): Promise<VendorCall>;
 }
 
-/** Starts a vendor. With `answer` it answers by itself; without, every call waits for the test. */
-export async function startChatVendor(answer?: (call: VendorCall) => void): Promise<ChatVendor> {
+/**
+ * Starts a vendor. With `answer` it answers by itself; without, every call waits for the test. When the gateway asks which
+ * models there are, as it does of itself, the vendor lists `models`: that is no call.
+ */
+export async function startChatVendor(
+  answer?: (call: VendorCall) => void,
+  models: readonly string[] = [],
+): Promise<ChatVendor> {
   const calls: VendorCall[] = [];
   const untaken: VendorCall[] = [];
   const waiting: ((call: VendorCall) => void)[] = [];
   const server = http.createServer(async (request, response) => {
     const call = vendorCall(request, response, await bodyOf(request));
+    if (request.method === "GET") {
+      call.reply(200, { object: "list", data: models.map((id) => ({ id, object: "model" })) });
+      return;
+    }
     calls.push(call);
     if (answer) return answer(call);
     const next = waiting.shift();

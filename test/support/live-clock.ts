@@ -1,7 +1,7 @@
 import { decodeBase64, type FakeServer, type FakeSession, type Message, startFakeServer } from "./fake-sessions.ts";
 
 /** 20 ms of µ-law at 8,000 Hz. */
-export const frameBytes = 160;
+const frameBytes = 160;
 const frameMs = 20;
 
 /** A frame of silence that says when it was sent, and which it is of its session. */

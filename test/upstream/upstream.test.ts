@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
 import { LivellmError } from "../../src/core/error.ts";
@@ -211,4 +211,25 @@ test("a stream that is read to its terminal event leaves its connection for the 
     await new Promise((resolve) => setTimeout(resolve, 5)); // the vendor ends its body meanwhile
   }
   expect(sockets.size).toBeLessThan(10);
+});
+
+test("leaving while it connects closes the socket, whose TLS handshake the vendor never answers", async () => {
+  const accepted = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<void>();
+  const silent = createTcpServer((socket) => {
+    socket.on("close", () => closed.resolve()).on("error", () => undefined);
+    socket.resume();
+    accepted.resolve();
+  }).listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const patient = createUpstream({ connectTimeoutMs: 60_000, secrets: [] });
+  const controller = new AbortController();
+  const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const work = patient.json(request(url), controller.signal).catch((error: unknown) => error);
+  await accepted.promise;
+  controller.abort(new LivellmError("canceled", "cancelled", "left"));
+  expect(await work).toMatchObject({ code: "canceled" });
+  await closed.promise;
+  silent.close();
+  await patient.close();
 });

@@ -14,6 +14,13 @@ export function explainElevenLabsError(body: string): ErrorExplanation {
   return { message: messageOf(answer), ...(word && { providerCode: word }), ...(reason && { reason }) };
 }
 
+/** An error that came as an answer with status 200. */
+export function errorInAnswer(said: unknown): LivellmError | undefined {
+  if (!isJsonObject(said)) return undefined;
+  const { message, providerCode = "" } = explainElevenLabsError(JSON.stringify(said));
+  return sessionError(providerCode, message);
+}
+
 /** An error that came in a WebSocket; `word` is the vendor's name for it. */
 export function sessionError(word: string, said: string): LivellmError {
   const reason = reasons.get(word) ?? "provider_unavailable";

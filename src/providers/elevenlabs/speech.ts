@@ -4,10 +4,11 @@ import type { Upstream, UpstreamHead, UpstreamRequest } from "../../core/upstrea
 import { unreadableAnswer } from "../openai-compatible/broken-stream.ts";
 import { object, text } from "../openai-compatible/json-fields.ts";
 import { writeJson } from "../openai-compatible/json-text.ts";
+import { refuseOtherContent } from "../openai-compatible/other-content.ts";
 import { readMessage } from "../openai-compatible/realtime-socket.ts";
 import { readAlignment, toWords, WordReader } from "./alignment.ts";
 import { addressOf, jsonHeaders, requestHeaders, requestIdOf } from "./endpoint.ts";
-import { explainElevenLabsError } from "./error.ts";
+import { errorInAnswer, explainElevenLabsError } from "./error.ts";
 import { createSpeechSession } from "./speech-duplex.ts";
 import { speechFormats } from "./speech-format.ts";
 import { type SpeechCall, toHttpSpeech } from "./speech-request.ts";
@@ -55,6 +56,7 @@ async function* speakPlainly(
   speaking: Speaking,
 ): AsyncGenerator<SpeechEvent> {
   const answer = await upstream.bytes(post, speaking.signal);
+  await refuseOtherContent(answer, errorInAnswer);
   yield responseOf(answer, speaking);
   let heard = false;
   for await (const data of answer.bytes) {

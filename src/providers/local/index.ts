@@ -36,4 +36,3 @@ export function createLocal(engine: LocalEngine): ProviderKind {
     }),
   };
 }
-

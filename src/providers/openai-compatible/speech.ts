@@ -7,6 +7,7 @@ import type { Dialect } from "./dialect.ts";
 import { requestHeaders, requestIdOf } from "./endpoint.ts";
 import { errorOf, explainOpenAIError, streamError } from "./error.ts";
 import { writeJson } from "./json-text.ts";
+import { refuseOtherContent } from "./other-content.ts";
 import type { SpeechDialect } from "./speech-dialect.ts";
 import { audioUrl } from "./speech-endpoint.ts";
 import { type SpeechCall, toSpeechRequest } from "./speech-request.ts";
@@ -54,7 +55,9 @@ async function* readSpeech(
   { warnings }: SpeechCall,
   { model, text, format }: SpeechRequest,
 ): AsyncGenerator<SpeechEvent> {
-  await refuseOtherContent(answer);
+  await refuseOtherContent(answer, (said) =>
+    isJsonObject(said) && said.error ? streamError(errorOf(said)) : undefined,
+  );
   yield { type: "response", model, requestId: requestIdOf(answer), format, warnings };
   let heard = false;
   for await (const data of answer.bytes) {
@@ -64,26 +67,4 @@ async function* readSpeech(
   }
   if (!heard) throw unreadableAnswer("no audio");
   yield { type: "finished", usage: { inputCharacters: [...text].length, estimated: true } };
-}
-
-/** Some servers, and the proxies before them, answer 200 with an error in it. */
-async function refuseOtherContent(answer: Body): Promise<void> {
-  const type = answer.headers["content-type"]?.toString() ?? "";
-  if (!/^(application\/json|text\/)/i.test(type)) return;
-  const said = parse(await collectText(answer.bytes));
-  throw isJsonObject(said) && said.error ? streamError(errorOf(said)) : unreadableAnswer(`${type} instead of audio`);
-}
-
-async function collectText(bytes: AsyncIterable<Uint8Array>): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of bytes) if (pieces.push(piece) >= 16) break;
-  return Buffer.concat(pieces).toString("utf8");
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
