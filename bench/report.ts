@@ -47,7 +47,7 @@ function markdown({ verdicts, figures, rounds, notes }: Report): string {
     "",
     `${new Date().toISOString().slice(0, 10)} · ${os.cpus().length} × ${cpu?.model.trim()} · ${os.type()} ${os.release()} · node ${process.version} · ${revision()}`,
     "",
-    `Peers: ${peerVersions().join(", ")}. Medians of ${rounds} interleaved rounds; what is measured has core 0 to itself, the mock vendor and the load generator share core 1. Every call's status was checked. CPU is utime + stime of the process under test.`,
+    `Peers: ${peerVersions().join(", ")}. Medians of ${rounds} interleaved rounds; what is measured is pinned to core 0, the mock vendor and the load generator to core 1. Every call's status was checked. CPU is utime + stime of the process under test.`,
     "",
     "![share of each goal](results.svg)",
     "",
@@ -94,6 +94,7 @@ function plot(verdicts: readonly Verdict[]): string {
     ].join("\n");
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${left + unit * 1.8}" height="${height}" font-family="sans-serif" font-size="12">
+<title>Share of each speed goal that was used</title>
 <rect width="100%" height="100%" fill="#fff"/>
 <text x="${left}" y="18">share of what each goal allows; left of the line is met</text>
 ${bars.join("\n")}

@@ -1,6 +1,7 @@
 // Measures the gateway against its goals and its peers, and writes results.md and results.svg. Figures are for the product
 // as it ships; `--smoke` shows in two minutes that everything runs, `--rows=1,3` measures some rows, neither writes.
 import { execFileSync } from "node:child_process";
+import os from "node:os";
 import path from "node:path";
 import { goals } from "./goals.ts";
 import { installPeers } from "./peers.ts";
@@ -28,7 +29,7 @@ build();
 
 const verdicts: Verdict[] = [];
 const figures: (readonly string[])[] = [];
-const notes: string[] = [];
+const notes: string[] = [loadNote("beginning")];
 for (const goal of goals) {
   if (only && !goal.rows.some((row) => only.includes(row))) continue;
   extent.say(`— rows ${goal.rows.join(", ")}: ${goal.title}`);
@@ -40,7 +41,14 @@ for (const goal of goals) {
     extent.say(`  ${share <= 1 ? "met   " : "MISSED"} ${row}. ${what}: ${measured} (goal ${bound})`);
   }
 }
+notes.push(loadNote("end"));
 if (!smoke && !only) writeReport({ verdicts, figures, rounds: extent.rounds, notes });
+
+/** Both cores are meant to be the bench's own; a reader has to know when they were not. */
+function loadNote(when: string): string {
+  const [load = 0] = os.loadavg();
+  return `Load average at the ${when}: ${load.toFixed(1)} (the bench alone makes about 2).`;
+}
 
 /** A build of its own: another one may be in use. */
 function build(): void {

@@ -6,6 +6,7 @@ import { isLoopback, refuseOpenBinding } from "./access/open-binding.ts";
 import { principalKey } from "./access/principal.ts";
 import { createJsonSchemas } from "./agent/json-schema.ts";
 import { createVoiceActivityFactory } from "./audio/voice-activity.ts";
+import { createCompatSurfaces } from "./compat/surfaces.ts";
 import type { Config, EnvironmentProvider } from "./config.ts";
 import type { AccessToken } from "./core/access.ts";
 import type { ProviderConfig } from "./core/provider.ts";
@@ -36,6 +37,7 @@ import { createHealth } from "./transport/health.ts";
 import { createHttpHandler } from "./transport/http-handler.ts";
 import { createLimitsInterceptor } from "./transport/limits.ts";
 import { type Listening, listen } from "./transport/listener.ts";
+import { createMessageSockets } from "./transport/message-socket.ts";
 import { createPlayground } from "./transport/playground.ts";
 import { createReflectionRoutes } from "./transport/reflection.ts";
 import { createTlsAcceptor } from "./transport/tls.ts";
@@ -144,6 +146,20 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
     limits: { maxMessageBytes: config.maxRequestBytes },
     logger,
   });
+  const compat = createCompatSurfaces({
+    surfaces: config.surfaces,
+    dispatcher: handler.dispatcher,
+    explainError,
+    allowedOrigins: config.corsOrigins,
+    maxBodyBytes: config.maxRequestBytes,
+    acceptSocket: createMessageSockets({
+      allowedOrigins: config.corsOrigins,
+      maxMessageBytes: config.maxRequestBytes,
+    }),
+    admit: createAdmission(access.gatekeeper, logger),
+    environment: config.compatEnvironment,
+    trustedProxies: config.trustedProxies,
+  });
   const playground = createPlayground();
   const tls = config.tls && (await createTlsAcceptor({ files: config.tls, logger }));
 
@@ -153,9 +169,15 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
       listening = await listen({
         port: config.port,
         host: config.host,
-        handler: (request, response) => void (playground.serve(request, response) || handler.handle(request, response)),
+        handler: (request, response) =>
+          void (
+            playground.serve(request, response) ||
+            compat.handle(request, response) ||
+            handler.handle(request, response)
+          ),
         ...(config.hotPath && { onStream: handler.handleStream }),
-        onUpgrade: webSocket.onUpgrade,
+        onUpgrade: (request, socket, head) =>
+          void (compat.onUpgrade(request, socket, head) || webSocket.onUpgrade(request, socket, head)),
         ...config.connectionLimits,
         ...(tls && { tls }),
       });
@@ -165,6 +187,7 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
       health.drain();
       handler.drain();
       webSocket.drain();
+      compat.drain();
       await listening?.close(config.shutdownGraceMs);
       tls?.close();
       models.close();

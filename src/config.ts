@@ -46,6 +46,10 @@ function httpUrl(value: string): string | undefined {
   throw new RangeError("it must be an address such as https://api.example.com/v1");
 }
 
+function listOf<W extends string>(...words: readonly W[]): (value: string) => readonly W[] {
+  return (value) => list(value).map(oneOf(...words));
+}
+
 const day = 86_400_000;
 
 /** Every environment variable this server reads. */
@@ -227,7 +231,92 @@ export const variables = {
     default: "",
     read: text,
   },
+  LIVELLM_SURFACES: {
+    description:
+      "The older systems whose clients are served: any of `livellm`, `v1`, `apc`, `chat`; see docs/migrating.md.",
+    default: "livellm,v1",
+    read: listOf("livellm", "v1", "apc", "chat"),
+  },
+  LIVELLM_TRUSTED_PROXIES: {
+    description: "Addresses of proxies that are believed in what they say of their clients (surface `apc`).",
+    default: "",
+    read: list,
+  },
+  SUPPORTED_PROVIDERS: {
+    description: "Surface `chat`: its providers, any of `gpt`, `claude`, `gemini`, `groq`.",
+    default: "gpt,claude,gemini",
+    read: text,
+  },
+  MIN_MESSAGE_LENGTH: { description: "Surface `chat`: the fewest characters of a message.", default: "1", read: text },
+  MAX_MESSAGE_LENGTH: { description: "Surface `chat`: the most.", default: "24000", read: text },
+  MAX_MESSAGES_IN_CONTEXT: { description: "Surface `chat`: the most messages.", default: "50", read: text },
+  GENERIC_SYSTEM_PROMPT: {
+    description: "Surface `chat`: the system prompt, where a conversation and a provider have none.",
+    default: "",
+    read: text,
+  },
+  OPENAI_MODEL_DEFAULT: { description: "Surface `chat`: the model of `gpt`.", default: "gpt-4o", read: text },
+  OPENAI_MODEL_FALLBACK: { description: "The one behind it.", default: "gpt-4o-mini", read: text },
+  OPENAI_TEMPERATURE: { description: "Its temperature.", default: "0.3", read: text },
+  OPENAI_MAX_TOKENS: { description: "The most tokens it writes.", default: "8192", read: text },
+  GPT_SYSTEM_PROMPT: { description: "Its system prompt.", default: "", read: text },
+  ANTHROPIC_MODEL_DEFAULT: {
+    description: "Surface `chat`: the model of `claude`.",
+    default: "claude-3-5-sonnet-latest",
+    read: text,
+  },
+  ANTHROPIC_MODEL_FALLBACK: { description: "The one behind it.", default: "claude-3-5-haiku-latest", read: text },
+  ANTHROPIC_TEMPERATURE: { description: "Its temperature.", default: "0.3", read: text },
+  ANTHROPIC_MAX_TOKENS: { description: "The most tokens it writes.", default: "8192", read: text },
+  CLAUDE_SYSTEM_PROMPT: { description: "Its system prompt.", default: "", read: text },
+  GEMINI_MODEL_DEFAULT: {
+    description: "Surface `chat`: the model of `gemini`.",
+    default: "gemini-2.0-flash",
+    read: text,
+  },
+  GEMINI_MODEL_FALLBACK: { description: "The one behind it.", default: "gemini-1.5-pro", read: text },
+  GEMINI_TEMPERATURE: { description: "Its temperature.", default: "0.3", read: text },
+  GEMINI_MAX_TOKENS: { description: "The most tokens it writes.", default: "8192", read: text },
+  GEMINI_SYSTEM_PROMPT: { description: "Its system prompt.", default: "", read: text },
+  GROQ_MODEL_DEFAULT: {
+    description: "Surface `chat`: the model of `groq`.",
+    default: "llama-3.3-70b-versatile",
+    read: text,
+  },
+  GROQ_MODEL_FALLBACK: { description: "The one behind it.", default: "mixtral-8x7b-32768", read: text },
+  GROQ_TEMPERATURE: { description: "Its temperature.", default: "0.3", read: text },
+  GROQ_MAX_TOKENS: { description: "The most tokens it writes.", default: "8192", read: text },
+  GROQ_SYSTEM_PROMPT: { description: "Its system prompt.", default: "", read: text },
 } as const satisfies Readonly<Record<string, Variable<unknown>>>;
+
+/** Those that the surface `chat` reads, as the older system does. */
+const chatNames = [
+  "SUPPORTED_PROVIDERS",
+  "MIN_MESSAGE_LENGTH",
+  "MAX_MESSAGE_LENGTH",
+  "MAX_MESSAGES_IN_CONTEXT",
+  "GENERIC_SYSTEM_PROMPT",
+  "OPENAI_MODEL_DEFAULT",
+  "OPENAI_MODEL_FALLBACK",
+  "OPENAI_TEMPERATURE",
+  "OPENAI_MAX_TOKENS",
+  "GPT_SYSTEM_PROMPT",
+  "ANTHROPIC_MODEL_DEFAULT",
+  "ANTHROPIC_MODEL_FALLBACK",
+  "ANTHROPIC_TEMPERATURE",
+  "ANTHROPIC_MAX_TOKENS",
+  "CLAUDE_SYSTEM_PROMPT",
+  "GEMINI_MODEL_DEFAULT",
+  "GEMINI_MODEL_FALLBACK",
+  "GEMINI_TEMPERATURE",
+  "GEMINI_MAX_TOKENS",
+  "GEMINI_SYSTEM_PROMPT",
+  "GROQ_MODEL_DEFAULT",
+  "GROQ_MODEL_FALLBACK",
+  "GROQ_TEMPERATURE",
+  "GROQ_MAX_TOKENS",
+  "GROQ_SYSTEM_PROMPT",
+] as const satisfies readonly (keyof typeof variables)[];
 
 /** What the environment says, checked. */
 export type Environment = { readonly [K in keyof typeof variables]: ReturnType<(typeof variables)[K]["read"]> };
@@ -283,6 +372,11 @@ export interface Config {
   /** Whether the common calls are answered by our own transport code. */
   readonly hotPath: boolean;
   readonly logLevel: Environment["LOG_LEVEL"];
+  /** The older systems whose clients are served. */
+  readonly surfaces: readonly string[];
+  readonly trustedProxies: readonly string[];
+  /** What the environment says in the older systems' names. */
+  readonly compatEnvironment: Readonly<Record<string, string>>;
   readonly providers: readonly EnvironmentProvider[];
   /** As Ollama itself reads it: with or without a scheme and a port. Empty: its usual place. */
   readonly ollamaHost: string;
@@ -327,6 +421,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     shutdownGraceMs: env.LIVELLM_SHUTDOWN_GRACE_MS,
     hotPath: env.LIVELLM_HOT_PATH === "on",
     logLevel: env.LOG_LEVEL,
+    surfaces: env.LIVELLM_SURFACES,
+    trustedProxies: env.LIVELLM_TRUSTED_PROXIES,
+    compatEnvironment: Object.fromEntries(chatNames.map((name) => [name, env[name]])),
     providers: environmentProviders(env),
     ollamaHost: env.OLLAMA_HOST,
   });

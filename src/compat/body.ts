@@ -6,7 +6,7 @@ import { Rejected } from "./rejected.ts";
  * The whole body of a request. Throws {@link Rejected} (413) as soon as it is known to be too large; what is still on its way
  * is then read and dropped, so that the client gets to see the answer.
  */
-export async function readBody(request: HttpRequest, maxBytes: number): Promise<Buffer> {
+async function readBody(request: HttpRequest, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   return new Promise((resolve, reject) => {

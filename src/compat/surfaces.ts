@@ -2,7 +2,6 @@ import type { Duplex } from "node:stream";
 import type { DescMethod } from "@bufbuild/protobuf";
 import { LivellmError } from "../core/error.ts";
 import { createApc } from "./apc/surface.ts";
-import { chatVariables } from "./chat/settings.ts";
 import { createChat } from "./chat/surface.ts";
 import { createCors } from "./cors.ts";
 import { assignRequestId, callerOf, watchClient } from "./exchange.ts";
@@ -24,7 +23,7 @@ interface ArrivingCall {
 }
 
 export interface CompatOptions {
-  /** Which of them are served: those of {@link surfaceNames}. */
+  /** Which of them are served: any of `livellm`, `v1`, `chat`, `apc`. */
   readonly surfaces: readonly string[];
   /** Calls methods through the interceptors of every other face. */
   readonly dispatcher: Dispatcher;
@@ -36,7 +35,7 @@ export interface CompatOptions {
   readonly acceptSocket: AcceptSocket;
   /** Throws when the caller may not make a call. It is asked before a body is read, and the interceptors ask again. */
   readonly admit?: (call: ArrivingCall) => void;
-  /** Environment variables of the old systems: those of {@link compatVariables}. */
+  /** Environment variables in the old systems' names. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Addresses of proxies that are believed in what they say of their clients. */
   readonly trustedProxies: readonly string[];
@@ -59,12 +58,6 @@ const makers: readonly (readonly [string, (options: SurfaceOptions) => Surface])
   ["chat", createChat],
   ["apc", createApc],
 ];
-
-/** The names that `LIVELLM_SURFACES` may hold. */
-export const surfaceNames: readonly string[] = makers.map(([name]) => name);
-
-/** The environment variables of the old systems that are read, with their defaults. */
-export const compatVariables: Readonly<Record<string, string>> = chatVariables;
 
 export function createCompatSurfaces(options: CompatOptions): CompatSurfaces {
   const { explainError } = options;

@@ -1,6 +1,7 @@
 /**
  * Yields what `source` yields, and `beat()` whenever it has been silent for so long. The pending `next()` is kept, so nothing
- * is lost and nothing is asked for twice. Not a generator with `Promise.race`, which cost 6 % of a relayed chunk.
+ * is lost and nothing is asked for twice. Not a generator with `Promise.race`: its own
+ * code alone was 2 % of the CPU of a relayed chunk in a profile.
  */
 export function withHeartbeat<T>(
   source: AsyncIterable<T>,

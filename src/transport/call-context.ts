@@ -22,8 +22,8 @@ export interface CallContext extends HandlerContext {
 }
 
 /**
- * Connect's own `createHandlerContext` with one AbortController instead of three, and without copies of the headers: it took
- * 12 % of a unary call's CPU, a DOMException for each `abort()` without a reason included.
+ * Connect's own `createHandlerContext` with one AbortController instead of three, and without copies of the headers. Its
+ * code was 3 % of the CPU of a unary JSON call in a profile, what it made for the collector not counted.
  */
 export function createCallContext(init: CallContextInit): CallContext {
   const { requestSignal, timeoutMs, ...rest } = init;

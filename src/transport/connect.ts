@@ -59,7 +59,10 @@ async function serve(
   origin: CallOrigin,
 ): Promise<void> {
   const values = createContextValues().set(callOriginKey, origin);
-  const universal = await handler(universalRequestFromNodeRequest(request, response, undefined, values));
+  const incoming = universalRequestFromNodeRequest(request, response, undefined, values);
+  // connect-node would destroy a request that it has refused half read, and with it the connection, before the client has
+  // its answer; what is left is read away when the answer is out (http-handler.ts).
+  const universal = await handler({ ...incoming, body: request.iterator({ destroyOnReturn: false }) });
   await universalResponseToNodeResponse(withPlainMessage(universal), response);
 }
 

@@ -75,7 +75,7 @@ function pathOfMethod(method: DescMethod): string {
   return `/${method.parent.typeName}/${method.name}`;
 }
 
-/** The chain is made once for a method: making it anew took 3 % of a unary call. It finds its call by `contextKey`. */
+/** The chain is made once for a method, not for each call; it finds its call by `contextKey`. */
 function createCallableMethod(spec: MethodImplSpec, interceptors: readonly Interceptor[]): CallableMethod {
   const chain = interceptors.reduceRight<Invoke>((next, interceptor) => interceptor(next), invocation(spec));
   return {

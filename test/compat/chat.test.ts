@@ -1,6 +1,7 @@
 import { createParser } from "eventsource-parser";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { answerWith, type ChatVendor, chunk, startChatVendor, type VendorCall } from "../support/chat-vendor.ts";
+import { startVendor, type VendorAnswer, type VendorServer } from "../support/vendor-server.ts";
 import { type CompatGateway, startCompatGateway } from "./compat-gateway.ts";
 import { answered, post } from "./http-call.ts";
 
@@ -180,21 +181,38 @@ describe("health", () => {
     });
   });
 
+  /** A vendor of nothing but a list of models. */
+  async function lister(answer: VendorAnswer): Promise<VendorServer> {
+    const server = await startVendor({ headers: { "content-type": "application/json" }, ...answer });
+    await post(at("/livellm/providers/config"), {
+      uid: "openai",
+      provider: "vllm",
+      api_key: "k",
+      base_url: `${server.url}/v1`,
+    });
+    return server;
+  }
+
   test("of a provider, free of charge", async () => {
-    answer = (call) => call.reply(200, { object: "list", data: [{ id: "default-model", object: "model" }] });
+    await using models = await lister({ body: ['{"object":"list","data":[{"id":"default-model"}]}'] });
     const { status, text } = await answered(at("/health/gpt"));
     expect([status, JSON.parse(text)]).toMatchObject([200, { provider: "gpt", status: "OK", error: null }]);
     expect(text).toMatch(/"responseTime":"\d+\.\d{3}s"/);
-    expect(vendor.calls.map(({ path }) => path)).toEqual(["/v1/models"]);
+    expect(models.calls.map(({ method, path }) => `${method} ${path}`)).toEqual(["GET /v1/models"]);
   });
 
   test("of a provider that does not answer, and of one that is not configured", async () => {
-    answer = (call) => call.reply(500, { error: { message: "down" } });
+    await using _ = await lister({ status: 500, body: ['{"error":{"message":"down"}}'] });
     for (const name of ["gpt", "groq"]) {
       const { status, text } = await answered(at(`/health/${name}`));
       expect([status, JSON.parse(text)]).toMatchObject([
         200,
-        { provider: name, status: "ERROR", metrics: { responseTime: "N/A" }, error: { message: expect.any(String) } },
+        {
+          provider: name,
+          status: "ERROR",
+          metrics: { responseTime: "N/A" },
+          error: { message: expect.any(String) },
+        },
       ]);
     }
     expect(await answered(at("/health/nobody"))).toMatchObject({ status: 400 });

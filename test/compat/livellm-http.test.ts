@@ -301,6 +301,13 @@ describe("agent streams", () => {
     expect(lines.at(-1)).toMatchObject({ error: expect.stringContaining("broke off"), status: 503 });
   });
 
+  test("what has begun is not taken over by a request that asks something else", async () => {
+    const requests = [ask("one two", echoing({ fail_after: "provider_unavailable" })), ask("another answer")];
+    const answer = await post(at("/livellm/agent/run_stream"), { requests });
+    expect(linesOf<Line>(answer)).toMatchObject([{ output: "one" }, { error: expect.any(String) }]);
+    expect(answer.text).not.toContain("another");
+  });
+
   test("with a timeout in fractions of a second the next target takes over", async () => {
     const slow = ask("slow", echoing({ pace_ms: 20_000 }));
     expect(await outputs({ requests: [slow, ask("quick")], timeout_per_request: 0.2 })).toEqual(["quick", ""]);

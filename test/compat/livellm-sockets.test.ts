@@ -262,9 +262,13 @@ describeWith(localEngine, "the WebSocket of live transcription", () => {
   });
 
   test.each([
-    ["a provider that is not there", { ...start, provider_uid: "nobody" }, "nobody"],
+    [
+      "a provider that is not there",
+      { ...start, provider_uid: "nobody" },
+      "Provider config with uid 'nobody' not found",
+    ],
     ["fields that are missing", { model: "x" }, "provider_uid: Field required"],
-    ["a very long complaint", { ...start, provider_uid: "ü".repeat(100) }, ""],
+    ["a very long complaint", { ...start, provider_uid: "ü".repeat(40) }, ""],
   ])("refuses %s with a message and a close frame that fits", async (_, init, error) => {
     await using client = await connect<Result>("/livellm/ws/transcription");
     const closed = once(client.socket, "close");
@@ -273,5 +277,7 @@ describeWith(localEngine, "the WebSocket of live transcription", () => {
     expect(client.replies).toMatchObject([{ success: false, status: "error", error: expect.stringContaining(error) }]);
     expect(code).toBe(1011);
     expect(reason.length).toBeLessThanOrEqual(123);
+    expect(client.replies[0]?.error?.startsWith(String(reason))).toBe(true);
+    expect(reason.length).toBeGreaterThan(20);
   });
 });

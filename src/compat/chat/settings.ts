@@ -49,7 +49,7 @@ const known: Readonly<Record<ChatName, Known>> = {
 const names = Object.keys(known) as readonly ChatName[];
 
 /** The environment variables of the old system that are read, with their defaults. */
-export const chatVariables: Readonly<Record<string, string>> = {
+const chatVariables: Readonly<Record<string, string>> = {
   SUPPORTED_PROVIDERS: "gpt,claude,gemini",
   MIN_MESSAGE_LENGTH: "1",
   MAX_MESSAGE_LENGTH: "24000",

@@ -1,6 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
   type TranscribeStreamRequestSchema,
+  type TranscribeStreamResponse,
   TranscriptionService,
 } from "../../../gen/livellm/v1/transcription_service_pb.ts";
 import { LivellmError } from "../../core/error.ts";
@@ -24,6 +25,7 @@ import {
   withDefault,
 } from "../schema.ts";
 import type { SurfaceOptions } from "../surface.ts";
+import { inLivellmWords } from "./domain-error.ts";
 import { routeThrough } from "./route.ts";
 
 type Request = MessageInitShape<typeof TranscribeStreamRequestSchema>;
@@ -40,8 +42,10 @@ const init = object({
 
 type Init = Exclude<ReturnType<typeof init>, typeof invalid>;
 
-/** Extra bytes of base64 that a message may bring at once: the contract's limit of a chunk. */
+/** The most audio in one chunk, as the contract has it. */
 const maxChunkBytes = 1_048_576;
+
+const { transcribeStream } = TranscriptionService.method;
 
 /**
  * Serves one live transcription. Replies hold what every generation of clients reads. Each final segment is one result; with
@@ -51,32 +55,34 @@ const maxChunkBytes = 1_048_576;
 export async function serveTranscription(
   client: MessageSocket,
   caller: Caller,
-  options: SurfaceOptions,
+  { gateway, explainError }: SurfaceOptions,
 ): Promise<void> {
   const messages = client.messages[Symbol.asyncIterator]();
   using controller = linkedController(client.signal);
+  let start: Init | undefined;
   try {
-    const start = await readInit(messages);
+    start = await readInit(messages);
     if (!start) return;
-    const requests = requestsOf(start, messages);
-    const events = options.gateway.stream(TranscriptionService.method.transcribeStream, requests, {
-      ...caller,
-      signal: controller.signal,
-    });
-    let accepted = false;
-    for await (const { event } of events) {
-      // It starts anew, unseen by the client, when another target takes over.
-      if (event.case === "started" && !accepted) await accept(client);
-      accepted ||= event.case === "started";
-      if (event.case === "segment" && event.value.text !== "") await client.send(resultOf(event.value));
-    }
-    await client.send(jsonLine({ transcription: "", received_at: now(), is_end: true, is_final: true }));
+    const own = { ...caller, signal: controller.signal };
+    await passOn(client, gateway.stream(transcribeStream, requestsOf(start, messages), own));
     client.close(1000, "end of audio");
   } catch (error) {
     controller.abort(error);
     if (client.signal.aborted) return;
-    await refuse(client, httpErrorOf(error, caller.requestId, options.explainError).message);
+    const told = inLivellmWords(error, start ? [routeOf(start)] : []);
+    await refuse(client, httpErrorOf(told, caller.requestId, explainError).message);
   }
+}
+
+async function passOn(client: MessageSocket, events: AsyncIterable<TranscribeStreamResponse>): Promise<void> {
+  let accepted = false;
+  for await (const { event } of events) {
+    // It starts anew, unseen by the client, when another target takes over.
+    if (event.case === "started" && !accepted) await accept(client);
+    accepted ||= event.case === "started";
+    if (event.case === "segment" && event.value.text !== "") await client.send(resultOf(event.value));
+  }
+  await client.send(jsonLine({ transcription: "", received_at: now(), is_end: true, is_final: true }));
 }
 
 async function readInit(messages: AsyncIterator<string | Uint8Array>): Promise<Init | undefined> {
@@ -134,8 +140,12 @@ async function* requestsOf(start: Init, messages: AsyncIterator<string | Uint8Ar
   throw new LivellmError("canceled", "cancelled", "the client has closed the connection");
 }
 
+function routeOf({ provider_uid, model }: Init) {
+  return routeThrough([{ providerUid: provider_uid, model }], { parallel: false });
+}
+
 function startOf(given: Init) {
-  const { provider_uid, model, language, input_sample_rate, input_audio_format, gen_config, interim } = given;
+  const { language, input_sample_rate, input_audio_format, gen_config, interim } = given;
   const { prompt, turn_threshold, turn_prefix_padding_ms, turn_silence_duration_ms } = gen_config ?? {};
   const number = (value: unknown) => (typeof value === "number" ? value : undefined);
   const silence = {
@@ -145,7 +155,7 @@ function startOf(given: Init) {
   };
   const set = Object.values(silence).some((value) => value !== undefined);
   return {
-    route: routeThrough([{ providerUid: provider_uid, model }], { parallel: false }),
+    route: routeOf(given),
     config: { languageCode: language === "auto" ? "" : language, prompt: typeof prompt === "string" ? prompt : "" },
     format: { mimeType: input_audio_format, sampleRateHertz: input_sample_rate },
     ...(set && { turnDetection: { mode: { case: "silence" as const, value: silence } } }),
