@@ -92,7 +92,9 @@ const toolCall = [
 ].join("");
 
 /** Takes one connection and says nothing, so that a TLS handshake with it never ends. */
-export async function startMuteServer(): Promise<AsyncDisposable & { readonly url: string; arrival(): Promise<Arrival> }> {
+export async function startMuteServer(): Promise<
+  AsyncDisposable & { readonly url: string; arrival(): Promise<Arrival> }
+> {
   const arrived = Promise.withResolvers<Arrival>();
   const sockets = new Set<net.Socket>();
   const server = net.createServer((socket) => {

@@ -1,5 +1,6 @@
-import { type ChatFault, chatFaults, type Injection } from "./chat-faults.ts";
+import { type ChatFault, chatFaults } from "./chat-faults.ts";
 import { type ChatWire, chatWires } from "./chat-wires.ts";
+import type { Injection } from "./injection.ts";
 import { createRandom, shuffled } from "./random.ts";
 
 /** One fault of one kind, seen through one face, alone or with a target that comes after it. */

@@ -1,32 +1,9 @@
-import { gzipSync } from "node:zlib";
 import type { ModelTurn } from "../test/support/agent-dialects.ts";
+import { injectDrip, injectGzip, injectSlowBytes, injectSplitCodePoints } from "./byte-faults.ts";
 import type { ChatWire } from "./chat-wires.ts";
+import { brokenOff, type Injection, nothing, plain, type Truth, typeOf, whole, wholeAnswer } from "./injection.ts";
 import type { Random } from "./random.ts";
 import type { VendorReply } from "./vendor-reply.ts";
-
-/** What the caller may be told of a fault without being lied to. */
-export interface Truth {
-  /** Whether the vendor's answer is whole, so that it may be given as one. */
-  readonly answer: boolean;
-  /** The codes that would be true; none: the answer has to be given. */
-  readonly errors: readonly string[];
-  /** Whether nothing of an answer was sent: a further target has to be tried then. */
-  readonly nothingSent: boolean;
-  /** How long the vendor asked to wait, as the error has to say. */
-  readonly retryAfter?: string;
-}
-
-/** One way in which a vendor goes wrong, for one kind. */
-export interface Injection {
-  readonly turn: ModelTurn;
-  readonly truth: Truth;
-  /** An address that is no vendor's, in place of a reply. */
-  readonly address?: (vendorPort: number) => string;
-  readonly reply?: VendorReply;
-  /** How long the gateway waits for the next part. Long where nothing is waited for. */
-  readonly patienceMs?: number;
-  readonly jumpsClock?: boolean;
-}
 
 export interface ChatFault {
   readonly name: string;
@@ -34,7 +11,6 @@ export interface ChatFault {
   inject(wire: ChatWire, random: Random): Injection | undefined;
 }
 
-const plain: ModelTurn = { text: Array.from({ length: 20 }, (_, i) => `word${i} `).join("") };
 const impatientMs = 600;
 const anyError = [
   "unavailable",
@@ -44,11 +20,7 @@ const anyError = [
   "resource_exhausted",
   "not_found",
 ] as const;
-const brokenOff = ["unavailable", "internal"];
-const whole: Truth = { answer: true, errors: [], nothingSent: false };
 const either: Truth = { answer: true, errors: brokenOff, nothingSent: false };
-const nothing = (...errors: readonly string[]): Truth => ({ answer: false, errors, nothingSent: true });
-
 const json = { "content-type": "application/json" };
 const usageField = /,"(usage|usageMetadata)":\{[^{}]*\}|,"(prompt_eval_count|eval_count)":\d+/g;
 const emptyArguments = /"(arguments|partial_json)":"\{\}"/g;
@@ -108,10 +80,6 @@ export const chatFaults: readonly ChatFault[] = [
   { name: "one byte at a time", inject: injectSlowBytes },
   { name: "clock jump", inject: (wire) => ({ ...wholeAnswer(wire, plain, { everyMs: 3 }), jumpsClock: true }) },
 ];
-
-function typeOf(wire: ChatWire): Readonly<Record<string, string>> {
-  return { "content-type": wire.contentType };
-}
 
 function elsewhere(name: string, address: (port: number) => string): ChatFault {
   return { name, inject: () => ({ turn: plain, truth: nothing("unavailable"), address }) };
@@ -223,11 +191,6 @@ function cutTruth(wire: ChatWire, length: number): Truth {
   return { answer: terminal, errors: brokenOff, nothingSent: !output };
 }
 
-/** An answer in full, which has to come through. */
-function wholeAnswer(wire: ChatWire, turn: ModelTurn, reply: VendorReply = {}): Injection {
-  return { turn, truth: whole, reply: { headers: typeOf(wire), chunks: wire.pieces(turn), ...reply } };
-}
-
 function changed(
   name: string,
   change: (text: string, wire: ChatWire) => string,
@@ -290,40 +253,4 @@ function toolCalls(
 function injectFlood(wire: ChatWire): Injection {
   const flood = wire.noise.repeat(500);
   return wholeAnswer(wire, plain, { chunks: wire.pieces(plain).map((piece) => flood + piece) });
-}
-
-/** Every byte of a letter beyond ASCII comes by itself. */
-function injectSplitCodePoints(wire: ChatWire): Injection {
-  const turn = { text: "Grüße \u{1f469}\u200d\u{1f680} 你好 end" };
-  const bytes = Buffer.from(wire.pieces(turn).join(""));
-  const chunks: Buffer[] = [];
-  let begun = 0;
-  for (let at = 0; at < bytes.length; at++) {
-    if ((bytes[at] ?? 0) < 0x80) continue;
-    chunks.push(bytes.subarray(begun, at + 1));
-    begun = at + 1;
-  }
-  return wholeAnswer(wire, turn, { chunks: [...chunks, bytes.subarray(begun)], everyMs: 1 });
-}
-
-function injectGzip(wire: ChatWire, share: number): Injection {
-  const packed = gzipSync(wire.pieces(plain).join(""));
-  const sent = packed.subarray(0, Math.ceil(packed.length * share));
-  const headers = { ...typeOf(wire), "content-encoding": "gzip" };
-  // How much of the answer comes out of half a file is zlib's to say: the caller may see some of it, or the next target.
-  const truth = share === 1 ? whole : { answer: false, errors: brokenOff, nothingSent: false };
-  return { turn: plain, truth, reply: { headers, chunks: [sent] } };
-}
-
-function injectDrip(wire: ChatWire): Injection {
-  const chunks = [...wire.pieces(plain).join("").slice(0, 30)];
-  const reply = { headers: typeOf(wire), chunks, everyMs: 1_000, ending: "hang" as const };
-  return { turn: plain, truth: nothing("unavailable"), reply, patienceMs: impatientMs };
-}
-
-function injectSlowBytes(wire: ChatWire): Injection {
-  const turn = { text: "slow" };
-  const bytes = Buffer.from(wire.pieces(turn).join(""));
-  const chunks = Array.from(bytes, (byte) => Buffer.of(byte));
-  return wholeAnswer(wire, turn, { chunks, everyMs: 1 });
 }

@@ -1,7 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { ModelTurn } from "../test/support/agent-dialects.ts";
 import { type StreamOutcome, textOfEvents } from "../test/support/faces.ts";
-import type { Truth } from "./chat-faults.ts";
+import type { Truth } from "./injection.ts";
 
 /** What a caller was told; the first three are what there may be. */
 export type Verdict =

@@ -1,7 +1,13 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { AgentService } from "../gen/livellm/v1/agent_service_pb.ts";
 import { createProvider } from "../test/support/json-call.ts";
-import { type EndlessVendor, type Phase, phases as allPhases, startEndlessVendor, startMuteServer } from "./cancel-phases.ts";
+import {
+  phases as allPhases,
+  type EndlessVendor,
+  type Phase,
+  startEndlessVendor,
+  startMuteServer,
+} from "./cancel-phases.ts";
 import { type ClientFace, openFaces } from "./client-faces.ts";
 import { concurrently, percentile } from "./concurrently.ts";
 import type { FaultGateway } from "./fault-gateway.ts";
@@ -61,6 +67,8 @@ export async function runCancels(
     if (i === Math.floor(jobs.length / 4)) afterQuarter = gateway.residentBytes();
   });
   const files = await settled(() => Math.max(0, openFiles(gateway.pid) - before));
+  const vendorPort = Number(new URL(vendor.url).port);
+  const vendorSockets = await settled(() => connectionsTo(gateway.pid, vendorPort));
   return {
     figures: combinations.map(({ phase, face, times }) => summary(phase, face.name, times)),
     all: summary(
@@ -70,7 +78,7 @@ export async function runCancels(
     ),
     left: {
       exchanges: vendor.open(),
-      vendorSockets: connectionsTo(gateway.pid, Number(new URL(vendor.url).port)),
+      vendorSockets,
       files,
     },
     residentBytes: { afterQuarter, afterAll: gateway.residentBytes() },

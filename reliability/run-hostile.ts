@@ -28,7 +28,9 @@ const heldBytes = 400 * mebibyte;
 /** Vendors that send without an end, readers that do not read, and clients that mean no good. */
 export async function runHostile(gateway: FaultGateway, run: HostileRun): Promise<readonly HostileResult[]> {
   return [
-    ...(await pours(gateway, run.pourBytes)),
+    await pour(gateway, "events", run.pourBytes),
+    await pour(gateway, "line", run.pourBytes),
+    await pour(gateway, "body", run.pourBytes),
     ...(await slowReaders(gateway)),
     await idle(gateway, run.idleConnections),
     ...(await bombs(gateway)),
@@ -42,30 +44,26 @@ async function othersWork({ url }: FaultGateway): Promise<boolean> {
   return status === 200 && String(body.text).includes("Still here?");
 }
 
-async function pours(gateway: FaultGateway, bytes: number): Promise<readonly HostileResult[]> {
-  await using vendor = await startPouringVendor();
-  const results: HostileResult[] = [];
-  for (const form of ["events", "line", "body"]) {
-    const id = `pours-${form}`;
-    await createProvider(gateway.url, { id, kind: "openai-compatible", baseUrl: `${vendor.url}/${bytes}/${form}/v1` });
-    results.push(await pour(gateway, id, form));
-  }
-  return results;
-}
+/** What a vendor pours: many events, one event without an end, or a unary body without an end. */
+export type Pour = "events" | "line" | "body";
 
-async function pour(gateway: FaultGateway, provider: string, form: string): Promise<HostileResult> {
+/** A vendor that sends so many bytes, and what the gateway held of them at most. */
+export async function pour(gateway: FaultGateway, form: Pour, bytes: number): Promise<HostileResult> {
+  await using vendor = await startPouringVendor();
+  const id = `pours-${form}`;
+  await createProvider(gateway.url, { id, kind: "openai-compatible", baseUrl: `${vendor.url}/${bytes}/${form}/v1` });
   const before = gateway.residentBytes();
   let most = before;
   const watch = setInterval(() => {
     most = Math.max(most, gateway.residentBytes());
   }, 50);
-  const request = { route: { targets: [{ provider, model: "m-1" }] }, messages: [{ text: "Hi" }] };
+  const request = { route: { targets: [{ provider: id, model: "m-1" }] }, messages: [{ text: "Hi" }] };
   const code = await (form === "body" ? unaryCode(gateway, request) : streamCode(gateway, request));
   clearInterval(watch);
   const growth = Math.round((most - before) / mebibyte);
   const works = await othersWork(gateway);
   return {
-    what: `a vendor pours without an end: ${form}`,
+    what: `a vendor pours ${(bytes / 2 ** 30).toFixed(1)} GiB: ${form}`,
     came: `${code}; at most ${growth} MiB more`,
     isBounded: works && most - before < heldBytes,
   };
@@ -86,7 +84,7 @@ async function streamCode({ url }: FaultGateway, request: object): Promise<strin
 }
 
 /** Calls of which nobody reads the answers, one through each way in that a plain socket can speak. */
-async function slowReaders(gateway: FaultGateway): Promise<readonly HostileResult[]> {
+export async function slowReaders(gateway: FaultGateway): Promise<readonly HostileResult[]> {
   await using vendor = await startPouringVendor();
   const baseUrl = `${vendor.url}/${2 ** 31}/events/v1`;
   await createProvider(gateway.url, { id: "pours-slowly", kind: "openai-compatible", baseUrl });
@@ -119,7 +117,8 @@ async function heldBack(gateway: FaultGateway, what: string, poured: () => numbe
   return { what, came, isBounded: taken < 128 * mebibyte && (await othersWork(gateway)) };
 }
 
-async function idle(gateway: FaultGateway, wanted: number): Promise<HostileResult> {
+/** Connections that say nothing, as many of these as can be opened, while somebody calls. */
+export async function idle(gateway: FaultGateway, wanted: number): Promise<HostileResult> {
   const before = gateway.residentBytes();
   const { sockets } = await openIdle(gateway.url, wanted);
   const begun = performance.now();
@@ -134,7 +133,8 @@ async function idle(gateway: FaultGateway, wanted: number): Promise<HostileResul
   };
 }
 
-async function bombs(gateway: FaultGateway): Promise<readonly HostileResult[]> {
+/** Heads and bodies that are larger than anybody needs. */
+export async function bombs(gateway: FaultGateway): Promise<readonly HostileResult[]> {
   const many = Array.from({ length: 20_000 }, (_, i) => `x-${i}: ${i}`).join("\r\n");
   const heads = [
     ["one header of 1 MiB", `GET /ping HTTP/1.1\r\nhost: a\r\nx: ${"y".repeat(mebibyte)}\r\n\r\n`],

@@ -2,11 +2,11 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { AudioService } from "../gen/livellm/v1/audio_service_pb.ts";
 import type { StreamOutcome } from "../test/support/faces.ts";
 import { callJson, createProvider } from "../test/support/json-call.ts";
-import type { Truth } from "./chat-faults.ts";
 import { type ClientFace, openFaces } from "./client-faces.ts";
 import { concurrently } from "./concurrently.ts";
 import type { FaultGateway } from "./fault-gateway.ts";
 import { type FaultVendor, startFaultVendor } from "./fault-vendor.ts";
+import type { Truth } from "./injection.ts";
 import type { Verdict } from "./judge-chat.ts";
 import type { FaultResult } from "./run-chat-faults.ts";
 import {
@@ -36,10 +36,13 @@ export async function runSpeechFaults(gateway: FaultGateway, stride = 1): Promis
   const results: FaultResult[] = [];
   await concurrently(cases, atOnce, async (one, i) => {
     const verdict = await runCase({ gateway, vendor, id: `speech-${i}` }, one);
-    const name = ["speech", one.fault.name, one.wire.kind, one.face.name, one.hasNext ? "with a next target" : "alone"];
-    results.push({ name: name.join(" / "), fault: `speech: ${one.fault.name}`, verdict });
+    results.push({ name: nameOf(one), fault: `speech: ${one.fault.name}`, verdict });
   });
   return results;
+}
+
+function nameOf({ fault, wire, face, hasNext }: SpeechCase): string {
+  return ["speech", fault.name, wire.kind, face.name, hasNext ? "with a next target" : "alone"].join(" / ");
 }
 
 interface Stage {

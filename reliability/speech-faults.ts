@@ -1,5 +1,5 @@
 import { gzipSync } from "node:zlib";
-import type { Truth } from "./chat-faults.ts";
+import type { Truth } from "./injection.ts";
 import type { VendorReply } from "./vendor-reply.ts";
 
 /** How a kind sends speech. */

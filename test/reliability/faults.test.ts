@@ -1,3 +1,4 @@
+import type { JsonObject } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type FaultGateway, startFaultGateway } from "../../reliability/fault-gateway.ts";
 import { lies } from "../../reliability/fault-table.ts";
@@ -34,7 +35,7 @@ test("nor one of live sessions", { timeout: 120_000 }, async () => {
 
 test("the judge knows a lie", () => {
   const status = { code: "ok", message: "", detail: undefined };
-  const said = (text: string) => [{ textDelta: { text } }, { finished: { text } }];
+  const said = (text: string): JsonObject[] => [{ textDelta: { text } }, { finished: { text } }];
   const truth = { answer: true, errors: ["unavailable"], nothingSent: false };
   const expected = { turn: { text: "one two" }, truth };
   expect(judgeChat({ events: said("one two"), status }, expected).told).toBe("the answer");
