@@ -62,7 +62,11 @@ describe("the page's files", () => {
       ["", "POST"],
     ]) {
       const response = await fetch(`${gateway.url}/playground${file}`, { method });
-      expect([file, response.status, response.headers.get("content-type")]).toEqual([file, 404, "application/problem+json"]);
+      expect([file, response.status, response.headers.get("content-type")]).toEqual([
+        file,
+        404,
+        "application/problem+json",
+      ]);
       await response.text();
     }
   });
