@@ -1,4 +1,5 @@
 import { LivellmError } from "../core/error.ts";
+import { isLoopback } from "../core/loopback.ts";
 
 /** What a server is about to open itself to. */
 export interface Binding {
@@ -20,10 +21,4 @@ export function refuseOpenBinding({ host, hasTokens, allowAnonymous }: Binding):
       "set LIVELLM_ADMIN_TOKEN (make one with: openssl rand -hex 32), or HOST=127.0.0.1, or, if it is meant, " +
       "LIVELLM_ALLOW_ANONYMOUS=1",
   );
-}
-
-/** Whether an address to listen on can be reached from this machine alone. A name other than localhost may mean anything. */
-export function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[(.*)\]$/, "$1").toLowerCase();
-  return bare === "localhost" || bare === "::1" || /^(::ffff:)?127(\.\d{1,3}){3}$/.test(bare);
 }

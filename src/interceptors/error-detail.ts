@@ -1,14 +1,15 @@
 import { create, type MessageInitShape, toBinary, toJson } from "@bufbuild/protobuf";
-import { durationFromMs, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import {
   type ErrorDetail,
   ErrorDetailSchema,
   type FieldViolations,
   FieldViolationsSchema,
 } from "../../gen/livellm/v1/error_pb.ts";
-import { Attempt_Outcome, type AttemptSchema, Failure_Reason } from "../../gen/livellm/v1/route_pb.ts";
-import type { ErrorFacts, FailureReason, LivellmError, Violation } from "../core/error.ts";
+import type { AttemptSchema } from "../../gen/livellm/v1/route_pb.ts";
+import type { ErrorFacts, LivellmError, Violation } from "../core/error.ts";
 import type { Attempt } from "../core/route.ts";
+import { attemptToProto, reasonToProto } from "../messages/route.ts";
 
 /** One detail of an error, as it travels. */
 export interface WireDetail {
@@ -38,50 +39,33 @@ function initOf({ reason, facts }: LivellmError, requestId: string): MessageInit
   return {
     reason: reasonToProto(reason),
     fieldViolations: (facts.violations ?? []).map(violationToProto),
-    attempts: (facts.attempts ?? []).map(attemptToProto),
+    attempts: (facts.attempts ?? []).map(shortAttempt),
     retryAfter: facts.retryAfterMs === undefined ? undefined : durationFromMs(Math.round(facts.retryAfterMs)),
     requestId,
     metadata: metadataOf(facts),
   };
 }
 
-function reasonToProto(reason: FailureReason): Failure_Reason {
-  return Failure_Reason[reason.toUpperCase() as Uppercase<FailureReason>];
-}
-
 function violationToProto({ field, description, reason }: Violation) {
   return { field: cut(field, 256), description: cut(description, 400), reason };
 }
 
-const outcomes = {
-  answered: Attempt_Outcome.ANSWERED,
-  failed: Attempt_Outcome.FAILED,
-  timed_out: Attempt_Outcome.TIMED_OUT,
-  cancelled: Attempt_Outcome.CANCELLED,
-  skipped: Attempt_Outcome.SKIPPED,
-} as const satisfies Record<Attempt["outcome"], Attempt_Outcome>;
-
-/** An attempt without the provider's own form of its usage, which has no limit. */
-function attemptToProto(attempt: Attempt): MessageInitShape<typeof AttemptSchema> {
+/** An attempt without the provider's own form of its usage, which has no limit, and with its words cut. */
+function shortAttempt(attempt: Attempt): MessageInitShape<typeof AttemptSchema> {
   const { providerUsage: _, ...usage } = attempt.usage ?? {};
   const { failure } = attempt;
-  return {
-    targetIndex: attempt.targetIndex,
+  return attemptToProto({
+    ...attempt,
     provider: cut(attempt.provider, 128),
     model: cut(attempt.model, 256),
-    outcome: outcomes[attempt.outcome],
     failure: failure && {
-      reason: reasonToProto(failure.reason),
+      ...failure,
       message: cut(failure.message, 500),
-      httpStatus: failure.httpStatus,
       providerCode: cut(failure.providerCode ?? "", 128),
       providerRequestId: cut(failure.providerRequestId ?? "", 128),
-      retryAfter: failure.retryAfterMs === undefined ? undefined : durationFromMs(Math.round(failure.retryAfterMs)),
     },
-    startTime: timestampFromDate(attempt.startTime),
-    elapsedMs: Math.round(attempt.elapsedMs),
-    ...(attempt.usage && { usage }),
-  };
+    usage: attempt.usage && usage,
+  });
 }
 
 /** What else is known, for programs; ErrorDetail has no fields of its own for what a provider said. */

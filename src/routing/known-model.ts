@@ -1,3 +1,4 @@
+import { isLoopback } from "../core/loopback.ts";
 import type { ListedModel, ModelCapability, ModelDescription } from "../core/models.ts";
 import type { Capabilities, ProviderConfig, ProviderKind } from "../core/provider.ts";
 import type { Catalogue } from "./catalogue.ts";
@@ -39,12 +40,9 @@ export function describeModel(listed: ListedModel, { config, kind, abilities, ca
 
 function runsHere(config: ProviderConfig, kind: ProviderKind, catalogue: Catalogue): boolean {
   const when = catalogue.localWhen(kind.kind);
-  return when === "always" || (when === "loopback" && isLoopback(addressOf(config.baseUrl, kind)));
-}
-
-function isLoopback(address: string): boolean {
-  const host = URL.parse(address)?.hostname ?? "";
-  return host === "localhost" || host.endsWith(".localhost") || host === "[::1]" || /^127(\.\d+){3}$/.test(host);
+  return (
+    when === "always" || (when === "loopback" && isLoopback(URL.parse(addressOf(config.baseUrl, kind))?.hostname ?? ""))
+  );
 }
 
 /** The ability of a provider that a use of a model needs; any of these will do. */

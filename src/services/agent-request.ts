@@ -9,11 +9,11 @@ import { type CheckOutput, createOutputCheck } from "../agent/output-check.ts";
 import type { RunInput } from "../agent/run.ts";
 import type { GenerationConfig, Modality, OutputFormat, ReasoningConfig } from "../core/chat.ts";
 import { invalidRequest, type Violation } from "../core/error.ts";
+import { contextPolicyFromProto } from "../messages/route.ts";
 import type { ToolSource } from "../tools/tool-source.ts";
 import { toolChoiceFromProto, toolFromProto } from "./agent-tools.ts";
 import { checkConversation, type RequestChecks } from "./conversation-checks.ts";
 import { messagesFromProto } from "./messages.ts";
-import { contextPolicyFromProto } from "./route-messages.ts";
 
 /** A run as the caller asked for it, without what the route and its tools decide. */
 export type AskedRun = Pick<RunInput, "request" | "maxSteps" | "contextPolicy" | "checkOutput"> & {

@@ -3,8 +3,8 @@ import { FinishReason as ProtoFinishReason } from "../../gen/livellm/v1/agent_pb
 import type { RunResponseSchema, RunStreamResponseSchema } from "../../gen/livellm/v1/agent_service_pb.ts";
 import type { RunEvent, RunResult } from "../agent/run-event.ts";
 import type { FinishReason } from "../core/chat.ts";
+import { attemptToProto, routeResultToProto, usageToProto, warningToProto } from "../messages/route.ts";
 import { messageToProto, partHeadToProto, partToProto, toolCallToProto, toolResultToProto } from "./messages.ts";
-import { attemptToProto, routeResultToProto, usageToProto, warningToProto } from "./route-messages.ts";
 
 export function runResponseToProto(result: RunResult): MessageInitShape<typeof RunResponseSchema> {
   return {

@@ -8,8 +8,8 @@ import {
 import { LivellmError } from "../core/error.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { ToolChoice } from "../core/tools.ts";
+import { millisecondsFromProto, secretsFromProto } from "../messages/route.ts";
 import type { McpServer, ToolSource } from "../tools/tool-source.ts";
-import { millisecondsFromProto, secretsFromProto } from "./route-messages.ts";
 
 /** A tool, or a server with tools, of the caller; checked before. */
 export function toolFromProto({ kind }: ProtoTool): ToolSource {

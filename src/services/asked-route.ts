@@ -1,8 +1,8 @@
 import type { ContextValues } from "@connectrpc/connect";
 import type { Route as ProtoRoute } from "../../gen/livellm/v1/route_pb.ts";
 import { callerAccess } from "../access/principal.ts";
+import { routeFromProto } from "../messages/route.ts";
 import type { AskedRoute } from "../routing/allowed-targets.ts";
-import { routeFromProto } from "./route-messages.ts";
 
 /** The route of a call with what its caller may use: what every plan is made of. */
 export function askedRoute(route: ProtoRoute | undefined, values: ContextValues): AskedRoute {

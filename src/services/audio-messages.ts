@@ -23,7 +23,7 @@ import type { SpeechInput, SpeechRequest, Voice } from "../core/speech.ts";
 import type { TranscribedSegment, TranscriptionConfig, TranscriptionResult } from "../core/transcription.ts";
 import type { SpeakEvent } from "../live/speak-event.ts";
 import type { WholeSpeech } from "../live/speak-whole.ts";
-import { attemptToProto, routeResultToProto, usageToProto, warningToProto } from "./route-messages.ts";
+import { attemptToProto, routeResultToProto, usageToProto, warningToProto } from "../messages/route.ts";
 
 /** Undefined when nothing in it is set. */
 export function formatFromProto(format: ProtoAudioFormat | undefined): AudioFormat | undefined {

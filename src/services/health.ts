@@ -8,12 +8,12 @@ import {
 } from "../../gen/livellm/v1/providers_service_pb.ts";
 import { LivellmError } from "../core/error.ts";
 import type { Capabilities, ProviderConfig } from "../core/provider.ts";
+import { failureToProto } from "../messages/route.ts";
 import { toFailure } from "../routing/failure.ts";
 import type { HealthMemory } from "../routing/health.ts";
 import type { HealthReport } from "../routing/health-status.ts";
 import { askWithin } from "../routing/provider-listing.ts";
 import type { ProviderRegistry } from "../routing/provider-registry.ts";
-import { failureToProto } from "./route-messages.ts";
 
 export interface CheckHealthOptions {
   readonly registry: Pick<ProviderRegistry, "get" | "list" | "ids">;

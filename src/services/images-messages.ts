@@ -6,9 +6,9 @@ import type {
 } from "../../gen/livellm/v1/images_service_pb.ts";
 import type { MediaSchema } from "../../gen/livellm/v1/message_pb.ts";
 import type { GeneratedImage, ImageBytes } from "../core/images.ts";
+import { attemptToProto, routeResultToProto, usageToProto, warningToProto } from "../messages/route.ts";
 import type { ImagesRunEvent } from "./images-run.ts";
 import type { WholeImages } from "./images-whole.ts";
-import { attemptToProto, routeResultToProto, usageToProto, warningToProto } from "./route-messages.ts";
 
 /** A whole answer; that of an edit has the same fields. */
 export function wholeImagesToProto(whole: WholeImages) {

@@ -2,6 +2,7 @@ import type { ContextValues, ServiceImpl } from "@connectrpc/connect";
 import type { FindBestModelRequest, ModelsService } from "../../gen/livellm/v1/models_service_pb.ts";
 import { callerAccess } from "../access/principal.ts";
 import { LivellmError } from "../core/error.ts";
+import { failureToProto } from "../messages/route.ts";
 import { mayUseModel } from "../routing/allowed-targets.ts";
 import { toFailure } from "../routing/failure.ts";
 import type { HealthMemory } from "../routing/health.ts";
@@ -13,7 +14,6 @@ import { capabilitiesFromProto, modelToProto, requirementsFromProto } from "./mo
 import { orderModels } from "./models-preferences.ts";
 import { modelsMeeting } from "./models-requirements.ts";
 import { cutPage, pageAsked } from "./page-token.ts";
-import { failureToProto } from "./route-messages.ts";
 
 export interface ModelsServiceOptions {
   readonly models: ModelDirectory;

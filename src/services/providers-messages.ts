@@ -10,7 +10,6 @@ import type {
 import type { JsonObject } from "../core/json.ts";
 import type { ModelSettings, ProviderConfig, ProviderKind } from "../core/provider.ts";
 import { obfuscate, Secret } from "../core/secret.ts";
-import type { ProviderDraft } from "../store/provider-store.ts";
 import {
   contextPolicyFromProto,
   contextPolicyToProto,
@@ -19,7 +18,8 @@ import {
   strategyToProto,
   targetFromProto,
   targetToProto,
-} from "./route-messages.ts";
+} from "../messages/route.ts";
+import type { ProviderDraft } from "../store/provider-store.ts";
 
 /** A provider as the caller wrote it; output only fields are left out. */
 export function draftFromProto(provider: ProtoProvider): ProviderDraft {

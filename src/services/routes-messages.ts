@@ -5,9 +5,9 @@ import type { NamedRouteSchema, NamedRoute as ProtoNamedRoute } from "../../gen/
 import type { Violation } from "../core/error.ts";
 import type { NamedRoute } from "../core/named-route.ts";
 import type { Route } from "../core/route.ts";
+import { durationToProto, routeFromProto, strategyToProto, targetToProto } from "../messages/route.ts";
 import type { ProviderDirectory } from "../routing/resolver.ts";
 import type { RouteDraft } from "../store/route-store.ts";
-import { durationToProto, routeFromProto, strategyToProto, targetToProto } from "./route-messages.ts";
 
 /** A route as the caller wrote it; output only fields are left out. */
 export function routeDraftFromProto({ name, displayName, route, labels }: ProtoNamedRoute): RouteDraft {

@@ -13,8 +13,8 @@ import { invalidRequest } from "../core/error.ts";
 import type { TurnDetection } from "../core/transcription.ts";
 import type { LiveCall } from "../live/live-session.ts";
 import type { TranscriptionEvent, TranscriptionInput } from "../live/transcription-event.ts";
+import { attemptToProto, routeResultToProto, usageToProto, warningToProto } from "../messages/route.ts";
 import { formatFromProto, formatToProto, segmentToProto, transcriptionConfigFromProto } from "./audio-messages.ts";
-import { attemptToProto, routeResultToProto, usageToProto, warningToProto } from "./route-messages.ts";
 
 /** What the start of a session says to every target. */
 export function liveRequestFromProto(start: TranscriptionStart): LiveCall["request"] {

@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { isLoopback } from "../core/loopback.ts";
 import type { Reach } from "./guard.ts";
 
 /** What decides how far the addresses in requests may reach. */
@@ -17,9 +17,4 @@ export interface ReachFacts {
  */
 export function reachOfRequests({ host, hasTokens, allowPrivate }: ReachFacts): Reach {
   return allowPrivate || (isLoopback(host) && !hasTokens) ? "private" : "public";
-}
-
-function isLoopback(host: string): boolean {
-  if (isIP(host) === 0) return host.toLowerCase() === "localhost";
-  return host === "::1" || /^(::ffff:)?127\./i.test(host);
 }

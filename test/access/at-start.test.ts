@@ -1,8 +1,8 @@
 import { pino } from "pino";
 import { describe, expect, test } from "vitest";
-import { isLoopback } from "../../src/access/open-binding.ts";
 import { createApp } from "../../src/app.ts";
 import { readConfig } from "../../src/config.ts";
+import { isLoopback } from "../../src/core/loopback.ts";
 import { adminToken, startAccessGateway } from "./access-gateway.ts";
 
 const memory = { PORT: "0", DATABASE_URL: "sqlite::memory:" };

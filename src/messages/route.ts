@@ -162,7 +162,7 @@ export function failureToProto(failure: Failure): MessageInitShape<typeof Failur
   };
 }
 
-function reasonToProto(reason: FailureReason): ProtoReason {
+export function reasonToProto(reason: FailureReason): ProtoReason {
   return ProtoReason[reason.toUpperCase() as Uppercase<FailureReason>];
 }
 
