@@ -29,7 +29,17 @@ test("the table of docs/configuration.md has one row for every variable, and no 
   expect(configurationDocument()).not.toMatch(/\| +\|/);
 });
 
-const pages = ["README.md", "docs/configuration.md", "docs/api-examples.md", "docs/voice.md", "docs/images.md"];
+const pages = [
+  "README.md",
+  "docs/adding-a-provider.md",
+  "docs/api-examples.md",
+  "docs/configuration.md",
+  "docs/images.md",
+  "docs/migrating.md",
+  "docs/reliability.md",
+  "docs/security.md",
+  "docs/voice.md",
+];
 
 test.each(pages)("what %s links to is there", (page) => {
   const links = [...read(page).matchAll(/\]\(([^)#]+)(#[^)]*)?\)/g)].map(([, target = ""]) => target);
