@@ -35,8 +35,6 @@ const pages = [
   "docs/api-examples.md",
   "docs/configuration.md",
   "docs/images.md",
-  "docs/migrating.md",
-  "docs/reliability.md",
   "docs/security.md",
   "docs/voice.md",
 ];
