@@ -57,7 +57,7 @@ type Invoke = Parameters<Interceptor>[0];
 type InterceptedRequest = Parameters<Invoke>[0];
 type InterceptedResponse = Awaited<ReturnType<Invoke>>;
 
-/** Aborting without a reason builds a DOMException each time: 9 % of a unary call (speed.md, section 5). */
+/** Aborting without a reason builds a DOMException each time: 9 % of a unary call when it was profiled. */
 const over = new Error("the call is over");
 
 /**

@@ -71,7 +71,7 @@ function logRefusal({ method, origin }: PlainRequest, { code }: ConnectError, lo
 
 /**
  * Notices when the client goes away before the response is complete. It keeps its own flag: `writableFinished` was seen
- * true on streams that had not finished (speed.md, section 6).
+ * true on streams that had not finished.
  */
 function watchClient(response: NodeResponse) {
   const controller = new AbortController();
