@@ -13,6 +13,7 @@ import { HealthMemory } from "../routing/health.ts";
 import type { ProviderRegistry } from "../routing/provider-registry.ts";
 import type { ProviderDraft } from "../store/provider-store.ts";
 import { checkHealth } from "./health.ts";
+import { createQueue, repeatWhenOvertaken } from "./one-after-another.ts";
 import { checkProvider } from "./providers-check.ts";
 import { changedPaths, coversKind, mergeProvider, missingEntries } from "./providers-mask.ts";
 import { draftFromProto, draftToProto, kindToProto, providerToProto } from "./providers-messages.ts";
@@ -199,19 +200,6 @@ function alreadyThere(id: string): LivellmError {
   return new LivellmError("already_exists", "invalid_request", message);
 }
 
-/** Runs one change after the other: callers of this server that change the same provider at once need not be refused. */
-function createQueue(): <Result>(change: () => Promise<Result>) => Promise<Result> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (change) => {
-    const result = last.then(change);
-    last = result.catch(() => undefined); // it is told to its own caller
-    return result;
-  };
-}
-
-/** Other servers on the same store may still come in between. */
-const maxTries = 5;
-
 /** Which failures mean only that another caller was faster, so that this one's change goes on top of that one's. */
 function retriesOf(request: UpdateProviderRequest | DeleteProviderRequest): readonly ErrorCode[] {
   const etag = "etag" in request ? request.etag : request.provider?.etag;
@@ -219,18 +207,4 @@ function retriesOf(request: UpdateProviderRequest | DeleteProviderRequest): read
     ...(etag ? [] : ["aborted" as const]),
     ...(request.allowMissing ? (["already_exists", "not_found"] as const) : []),
   ];
-}
-
-async function repeatWhenOvertaken<Result>(
-  codes: readonly ErrorCode[],
-  change: () => Promise<Result>,
-): Promise<Result> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await change();
-    } catch (error) {
-      const overtaken = error instanceof LivellmError && codes.includes(error.code);
-      if (!overtaken || tries === maxTries) throw error;
-    }
-  }
 }
