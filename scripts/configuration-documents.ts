@@ -1,8 +1,8 @@
-// Writes docs/configuration.md and .env.example from the variables of src/config.ts: `node scripts/configuration-documents.ts`.
+// Writes docs/configuration.md and .env.example from the variables of src/environment.ts: `node scripts/configuration-documents.ts`.
 // A test compares them with what this would write.
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { variables } from "../src/config.ts";
+import { variables } from "../src/environment.ts";
 
 interface Documented {
   readonly name: string;

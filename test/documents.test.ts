@@ -2,14 +2,14 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { configurationDocument, documents } from "../scripts/configuration-documents.ts";
-import { variables } from "../src/config.ts";
+import { variables } from "../src/environment.ts";
 import { readSourceTree } from "./support/source-tree.ts";
 
 const root = path.join(import.meta.dirname, "..");
 const read = (file: string) => readFileSync(path.join(root, file), "utf8");
 
 test.each(Object.keys(documents))(
-  "%s says what src/config.ts says; scripts/configuration-documents.ts writes it",
+  "%s says what src/environment.ts says; scripts/configuration-documents.ts writes it",
   (file) => {
     expect(read(file)).toBe(documents[file]?.());
   },

@@ -1,0 +1,339 @@
+import { Secret } from "./core/secret.ts";
+
+/** One environment variable: what it is for, as docs/configuration.md says it, and how it is read. */
+interface Variable<T> {
+  readonly description: string;
+  /** As it would be written in the environment; empty for "not set". */
+  readonly default: string;
+  /** Throws a RangeError that says what would be right. */
+  readonly read: (text: string) => T;
+}
+
+const text = (value: string): string => value;
+const secret = (value: string): Secret | undefined => (value === "" ? undefined : new Secret(value));
+const list = (value: string): readonly string[] => value.split(",").flatMap((item) => item.trim() || []);
+
+function whole(least: number, most: number): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (value.trim() !== "" && Number.isInteger(number) && number >= least && number <= most) return number;
+    throw new RangeError(`it must be a whole number from ${least} to ${most}`);
+  };
+}
+
+function oneOf<W extends string>(...words: readonly W[]): (value: string) => W {
+  return (value) => {
+    const word = words.find((candidate) => candidate === value);
+    if (word !== undefined) return word;
+    throw new RangeError(`it must be one of ${words.join(", ")}`);
+  };
+}
+
+function adminToken(value: string): Secret | undefined {
+  if (value === "" || /^[\x21-\x7e]{16,}$/.test(value)) return secret(value);
+  throw new RangeError("it must have at least 16 visible ASCII characters: make one with openssl rand -hex 32");
+}
+
+function flag(value: string): boolean {
+  if (value === "1" || value === "0") return value === "1";
+  throw new RangeError("it must be 1 or 0");
+}
+
+function httpUrl(value: string): string | undefined {
+  if (value === "") return undefined;
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (url && /^https?:$/.test(url.protocol)) return value.replace(/\/+$/, "");
+  throw new RangeError("it must be an address such as https://api.example.com/v1");
+}
+
+function listOf<W extends string>(...words: readonly W[]): (value: string) => readonly W[] {
+  return (value) => list(value).map(oneOf(...words));
+}
+
+const day = 86_400_000;
+
+/** Every environment variable this server reads. */
+export const variables = {
+  HOST: { description: "Address to listen on.", default: "127.0.0.1", read: text },
+  PORT: { description: "Port to listen on; 0 takes a free one.", default: "8000", read: whole(0, 65_535) },
+  DATABASE_URL: {
+    description: "Where provider configurations are kept: `sqlite:PATH` or `sqlite::memory:`.",
+    default: "sqlite:data/livellm.db",
+    read: text,
+  },
+  LIVELLM_CATALOGUE: {
+    description: "A file of model facts that win over everything else known, in the form of `catalogue/models.json`.",
+    default: "",
+    read: text,
+  },
+  LIVELLM_MASTER_KEY: {
+    description:
+      "Seals keys in the database: 64 hex digits. When not set, one is made and kept in `master.key` beside the database.",
+    default: "",
+    read: secret,
+  },
+  LIVELLM_ADMIN_TOKEN: {
+    description:
+      "The administrators' token, at least 16 characters. With it every call needs a token, this one or a caller's: see `docs/security.md`.",
+    default: "",
+    read: adminToken,
+  },
+  LIVELLM_ALLOW_ANONYMOUS: {
+    description: "1 lets a server without any token listen on other addresses than loopback.",
+    default: "0",
+    read: flag,
+  },
+  LIVELLM_CORS_ORIGINS: {
+    description: "Origins whose pages may call from a browser, separated by commas; `*` allows all.",
+    default: "",
+    read: list,
+  },
+  LIVELLM_ATTEMPT_TIMEOUT_MS: {
+    description: "How long one attempt may take to its first output, where a call does not say.",
+    default: "360000",
+    read: whole(1, day),
+  },
+  LIVELLM_STALL_TIMEOUT_MS: {
+    description: "How long a provider may be silent in the middle of an answer, where a call does not say.",
+    default: "60000",
+    read: whole(1, day),
+  },
+  LIVELLM_CONNECT_TIMEOUT_MS: {
+    description: "How long connecting to a provider may take, TLS included.",
+    default: "10000",
+    read: whole(1, day),
+  },
+  LIVELLM_HEARTBEAT_INTERVAL_MS: {
+    description: "How long a stream may be silent before it sends a heartbeat.",
+    default: "15000",
+    read: whole(10, day),
+  },
+  LIVELLM_IDLE_TIMEOUT_MS: {
+    description: "How long a live session may be without input before it ends, with its last words delivered.",
+    default: "60000",
+    read: whole(100, day),
+  },
+  LIVELLM_MAX_KEPT_AUDIO_MS: {
+    description: "How much audio a live session keeps for the next target, from the last final segment on.",
+    default: "120000",
+    read: whole(1000, day),
+  },
+  LIVELLM_LOCAL_ENGINE: {
+    description: "Where `npm run setup:local` has put the local engine's models.",
+    default: ".local-engine",
+    read: text,
+  },
+  LIVELLM_MAX_REQUEST_BYTES: {
+    description: "The largest request message.",
+    default: "33554432",
+    read: whole(1024, 1_073_741_824),
+  },
+  LIVELLM_MAX_MEDIA_BYTES: {
+    description: "The largest file inside a request message.",
+    default: "20971520",
+    read: whole(1024, 1_073_741_824),
+  },
+  LIVELLM_ALLOW_PRIVATE_ADDRESSES: {
+    description:
+      "`1`: requests may name private addresses for inline providers and MCP servers. On loopback without tokens they may anyway.",
+    default: "0",
+    read: flag,
+  },
+  LIVELLM_ALLOWED_ADDRESSES: {
+    description:
+      "Private hosts, IP addresses and CIDR blocks that requests may name all the same, separated by commas; see `docs/security.md`.",
+    default: "",
+    read: list,
+  },
+  LIVELLM_TLS_CERT: {
+    description: "A file with this server's certificate and those above it, as PEM. With it the port speaks TLS alone.",
+    default: "",
+    read: text,
+  },
+  LIVELLM_TLS_KEY: { description: "The file with the certificate's private key, as PEM.", default: "", read: text },
+  LIVELLM_TLS_CLIENT_CA: {
+    description: "A file with authorities, as PEM: only callers with a certificate of theirs may connect (mTLS).",
+    default: "",
+    read: text,
+  },
+  LIVELLM_MAX_CALLS: {
+    description: "Calls at a time; those beyond wait their turn.",
+    default: "8192",
+    read: whole(1, 1_000_000),
+  },
+  LIVELLM_MAX_CALLS_PER_CALLER: {
+    description: "Calls at a time of one caller: of one token, else of one address.",
+    default: "4096",
+    read: whole(1, 1_000_000),
+  },
+  LIVELLM_MAX_QUEUED_CALLS: {
+    description: "Calls that may wait their turn; a caller may have a quarter of them. Those beyond are refused.",
+    default: "1024",
+    read: whole(0, 1_000_000),
+  },
+  LIVELLM_QUEUE_TIMEOUT_MS: {
+    description: "How long a call may wait its turn before it is refused.",
+    default: "10000",
+    read: whole(1, day),
+  },
+  LIVELLM_MAX_SESSION_MS: {
+    description: "How long a streaming call may go on.",
+    default: "14400000",
+    read: whole(1000, 20 * day),
+  },
+  LIVELLM_MAX_STREAMS_PER_CONNECTION: {
+    description: "Calls at a time on one HTTP/2 connection.",
+    default: "1000",
+    read: whole(1, 1_000_000),
+  },
+  LIVELLM_MAX_CONNECTIONS: {
+    description: "Connections at a time; those beyond are closed at once.",
+    default: "20000",
+    read: whole(1, 1_000_000),
+  },
+  LIVELLM_MAX_HEADER_BYTES: {
+    description: "The largest head of a request.",
+    default: "32768",
+    read: whole(1024, 1_048_576),
+  },
+  LIVELLM_SHUTDOWN_GRACE_MS: {
+    description: "How long calls under way may go on after SIGTERM.",
+    default: "30000",
+    read: whole(0, day),
+  },
+  LIVELLM_HOT_PATH: {
+    description:
+      "`off` leaves all of gRPC and Connect to connect-node: slower, for finding out where a difference comes from.",
+    default: "on",
+    read: oneOf("on", "off"),
+  },
+  LOG_LEVEL: {
+    description: "`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.",
+    default: "info",
+    read: oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"),
+  },
+  OPENAI_API_KEY: { description: "Makes the read-only provider `openai`.", default: "", read: secret },
+  OPENAI_BASE_URL: { description: "Where it is.", default: "", read: httpUrl },
+  ANTHROPIC_API_KEY: { description: "Makes the read-only provider `anthropic`.", default: "", read: secret },
+  ANTHROPIC_BASE_URL: { description: "Where it is.", default: "", read: httpUrl },
+  GEMINI_API_KEY: { description: "Makes the read-only provider `google`.", default: "", read: secret },
+  GOOGLE_API_KEY: { description: "The same, where `GEMINI_API_KEY` is not set.", default: "", read: secret },
+  GEMINI_BASE_URL: { description: "Where it is.", default: "", read: httpUrl },
+  GOOGLE_BASE_URL: { description: "The same, where `GEMINI_BASE_URL` is not set.", default: "", read: httpUrl },
+  GROQ_API_KEY: { description: "Makes the read-only provider `groq`.", default: "", read: secret },
+  GROQ_BASE_URL: { description: "Where it is.", default: "", read: httpUrl },
+  ELEVENLABS_API_KEY: { description: "Makes the read-only provider `elevenlabs`.", default: "", read: secret },
+  ELEVENLABS_BASE_URL: { description: "Where it is.", default: "", read: httpUrl },
+  MISTRAL_API_KEY: { description: "Makes the read-only provider `mistral`.", default: "", read: secret },
+  MISTRAL_BASE_URL: { description: "Where it is.", default: "", read: httpUrl },
+  OLLAMA_HOST: {
+    description: "Where Ollama is; makes the read-only provider `ollama`, as does one that answers at its usual port.",
+    default: "",
+    read: text,
+  },
+  LIVELLM_SURFACES: {
+    description:
+      "The older systems whose clients are served: any of `livellm`, `v1`, `apc`, `chat`; see docs/migrating.md.",
+    default: "livellm,v1",
+    read: listOf("livellm", "v1", "apc", "chat"),
+  },
+  LIVELLM_TRUSTED_PROXIES: {
+    description: "Addresses of proxies that are believed in what they say of their clients (surface `apc`).",
+    default: "",
+    read: list,
+  },
+  SUPPORTED_PROVIDERS: {
+    description: "Surface `chat`: its providers, any of `gpt`, `claude`, `gemini`, `groq`.",
+    default: "gpt,claude,gemini",
+    read: text,
+  },
+  MIN_MESSAGE_LENGTH: { description: "Surface `chat`: the fewest characters of a message.", default: "1", read: text },
+  MAX_MESSAGE_LENGTH: { description: "Surface `chat`: the most.", default: "24000", read: text },
+  MAX_MESSAGES_IN_CONTEXT: { description: "Surface `chat`: the most messages.", default: "50", read: text },
+  GENERIC_SYSTEM_PROMPT: {
+    description: "Surface `chat`: the system prompt, where a conversation and a provider have none.",
+    default: "",
+    read: text,
+  },
+  OPENAI_MODEL_DEFAULT: { description: "Surface `chat`: the model of `gpt`.", default: "gpt-4o", read: text },
+  OPENAI_MODEL_FALLBACK: { description: "The one behind it.", default: "gpt-4o-mini", read: text },
+  OPENAI_TEMPERATURE: { description: "Its temperature.", default: "0.3", read: text },
+  OPENAI_MAX_TOKENS: { description: "The most tokens it writes.", default: "8192", read: text },
+  GPT_SYSTEM_PROMPT: { description: "Its system prompt.", default: "", read: text },
+  ANTHROPIC_MODEL_DEFAULT: {
+    description: "Surface `chat`: the model of `claude`.",
+    default: "claude-3-5-sonnet-latest",
+    read: text,
+  },
+  ANTHROPIC_MODEL_FALLBACK: { description: "The one behind it.", default: "claude-3-5-haiku-latest", read: text },
+  ANTHROPIC_TEMPERATURE: { description: "Its temperature.", default: "0.3", read: text },
+  ANTHROPIC_MAX_TOKENS: { description: "The most tokens it writes.", default: "8192", read: text },
+  CLAUDE_SYSTEM_PROMPT: { description: "Its system prompt.", default: "", read: text },
+  GEMINI_MODEL_DEFAULT: {
+    description: "Surface `chat`: the model of `gemini`.",
+    default: "gemini-2.0-flash",
+    read: text,
+  },
+  GEMINI_MODEL_FALLBACK: { description: "The one behind it.", default: "gemini-1.5-pro", read: text },
+  GEMINI_TEMPERATURE: { description: "Its temperature.", default: "0.3", read: text },
+  GEMINI_MAX_TOKENS: { description: "The most tokens it writes.", default: "8192", read: text },
+  GEMINI_SYSTEM_PROMPT: { description: "Its system prompt.", default: "", read: text },
+  GROQ_MODEL_DEFAULT: {
+    description: "Surface `chat`: the model of `groq`.",
+    default: "llama-3.3-70b-versatile",
+    read: text,
+  },
+  GROQ_MODEL_FALLBACK: { description: "The one behind it.", default: "mixtral-8x7b-32768", read: text },
+  GROQ_TEMPERATURE: { description: "Its temperature.", default: "0.3", read: text },
+  GROQ_MAX_TOKENS: { description: "The most tokens it writes.", default: "8192", read: text },
+  GROQ_SYSTEM_PROMPT: { description: "Its system prompt.", default: "", read: text },
+} as const satisfies Readonly<Record<string, Variable<unknown>>>;
+
+/** Those that the surface `chat` reads, as the older system does. */
+export const chatNames = [
+  "SUPPORTED_PROVIDERS",
+  "MIN_MESSAGE_LENGTH",
+  "MAX_MESSAGE_LENGTH",
+  "MAX_MESSAGES_IN_CONTEXT",
+  "GENERIC_SYSTEM_PROMPT",
+  "OPENAI_MODEL_DEFAULT",
+  "OPENAI_MODEL_FALLBACK",
+  "OPENAI_TEMPERATURE",
+  "OPENAI_MAX_TOKENS",
+  "GPT_SYSTEM_PROMPT",
+  "ANTHROPIC_MODEL_DEFAULT",
+  "ANTHROPIC_MODEL_FALLBACK",
+  "ANTHROPIC_TEMPERATURE",
+  "ANTHROPIC_MAX_TOKENS",
+  "CLAUDE_SYSTEM_PROMPT",
+  "GEMINI_MODEL_DEFAULT",
+  "GEMINI_MODEL_FALLBACK",
+  "GEMINI_TEMPERATURE",
+  "GEMINI_MAX_TOKENS",
+  "GEMINI_SYSTEM_PROMPT",
+  "GROQ_MODEL_DEFAULT",
+  "GROQ_MODEL_FALLBACK",
+  "GROQ_TEMPERATURE",
+  "GROQ_MAX_TOKENS",
+  "GROQ_SYSTEM_PROMPT",
+] as const satisfies readonly (keyof typeof variables)[];
+
+/** What the environment says, checked. */
+export type Environment = { readonly [K in keyof typeof variables]: ReturnType<(typeof variables)[K]["read"]> };
+
+/** Reads every variable. Throws one Error that names each that is wrong, and never its value. */
+export function readVariables(environment: Readonly<Record<string, string | undefined>>): Environment {
+  const problems: string[] = [];
+  const entries = Object.entries(variables).map(([name, variable]) => {
+    try {
+      return [name, variable.read(environment[name]?.trim() || variable.default)];
+    } catch (error) {
+      problems.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+      return [name, undefined];
+    }
+  });
+  if (problems.length > 0) throw new Error(`the environment is not right: ${problems.join("; ")}`);
+  return Object.fromEntries(entries);
+}
+
+/** A certificate needs its key, and the authorities of callers a certificate. */
