@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { apiReference, apiReferenceFile } from "../scripts/api-reference.ts";
 import { configurationDocument, documents } from "../scripts/configuration-documents.ts";
 import { variables } from "../src/environment.ts";
 import { readSourceTree } from "./support/source-tree.ts";
@@ -14,6 +15,23 @@ test.each(Object.keys(documents))(
     expect(read(file)).toBe(documents[file]?.());
   },
 );
+
+test("the API reference says what the comments of the contract say; `npm run generate` writes it", () => {
+  const reference = read(apiReferenceFile);
+  expect(reference).toBe(apiReference());
+  const anchors = new Set([...reference.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) => anchor(heading)));
+  const dead = [...reference.matchAll(/\]\(#([^)]+)\)/g)]
+    .map(([, target = ""]) => target)
+    .filter((t) => !anchors.has(t));
+  expect(dead).toEqual([]);
+});
+
+/** As Markdown renderers make it: lower case, spaces to hyphens, other signs left out. */
+const anchor = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\w -]/g, "")
+    .replaceAll(" ", "-");
 
 test("the table of docs/configuration.md has one row for every variable, and no other", () => {
   const rows = [...read("docs/configuration.md").matchAll(/^\| `(\w+)` \| (.*?) \| (.*) \|$/gm)];
@@ -33,6 +51,7 @@ const pages = [
   "README.md",
   "docs/adding-a-provider.md",
   "docs/api-examples.md",
+  "docs/api-reference.md",
   "docs/configuration.md",
   "docs/images.md",
   "docs/security.md",
