@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { ContextValues } from "@connectrpc/connect";
 import { CallerLimits } from "./access/caller-limits.ts";
 import { createGatekeeper } from "./access/gatekeeper.ts";
@@ -186,6 +187,7 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
     },
     async close() {
       health.drain();
+      if (listening && config.drainDelayMs > 0) await setTimeout(config.drainDelayMs);
       handler.drain();
       webSocket.drain();
       compat.drain();

@@ -46,8 +46,12 @@ export interface Config {
   readonly connectionLimits: {
     readonly maxConcurrentStreams: number;
     readonly maxConnections: number;
+    /** 0: they may become as old as they like. */
+    readonly maxConnectionAgeMs: number;
     readonly maxHeaderBytes: number;
   };
+  /** How long new calls are still served once the server has turned unready. */
+  readonly drainDelayMs: number;
   readonly shutdownGraceMs: number;
   /** Whether the common calls are answered by our own transport code. */
   readonly hotPath: boolean;
@@ -96,8 +100,10 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     connectionLimits: {
       maxConcurrentStreams: env.LIVELLM_MAX_STREAMS_PER_CONNECTION,
       maxConnections: env.LIVELLM_MAX_CONNECTIONS,
+      maxConnectionAgeMs: env.LIVELLM_MAX_CONNECTION_AGE_MS,
       maxHeaderBytes: env.LIVELLM_MAX_HEADER_BYTES,
     },
+    drainDelayMs: env.LIVELLM_DRAIN_DELAY_MS,
     shutdownGraceMs: env.LIVELLM_SHUTDOWN_GRACE_MS,
     hotPath: env.LIVELLM_HOT_PATH === "on",
     logLevel: env.LOG_LEVEL,

@@ -191,13 +191,25 @@ export const variables = {
     default: "20000",
     read: whole(1, 1_000_000),
   },
+  LIVELLM_MAX_CONNECTION_AGE_MS: {
+    description:
+      "HTTP/2 connections so old are told to go elsewhere while their calls finish, so that clients spread over new replicas; 0: never.",
+    default: "0",
+    read: whole(0, day),
+  },
   LIVELLM_MAX_HEADER_BYTES: {
     description: "The largest head of a request.",
     default: "32768",
     read: whole(1024, 1_048_576),
   },
+  LIVELLM_DRAIN_DELAY_MS: {
+    description:
+      "How long after SIGTERM new calls are still served, while `grpc.health.v1` already says NOT_SERVING: time for load balancers to notice.",
+    default: "0",
+    read: whole(0, day),
+  },
   LIVELLM_SHUTDOWN_GRACE_MS: {
-    description: "How long calls under way may go on after SIGTERM.",
+    description: "How long calls under way may go on once new ones are refused.",
     default: "30000",
     read: whole(0, day),
   },

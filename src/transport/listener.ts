@@ -3,6 +3,7 @@ import http2 from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
+import { limitConnectionAge } from "./connection-age.ts";
 import type { NodeHandler } from "./node-http.ts";
 import { isHttp2 } from "./preface.ts";
 import type { TlsAcceptor } from "./tls.ts";
@@ -24,6 +25,8 @@ export interface ListenOptions {
   readonly maxHeaderBytes?: number;
   /** Connections beyond so many are closed at once; no limit when unset. */
   readonly maxConnections?: number;
+  /** HTTP/2 connections so old are told to go elsewhere, and their calls finish; never when unset or 0. */
+  readonly maxConnectionAgeMs?: number;
   /** With it the port speaks TLS, and nothing else. */
   readonly tls?: TlsAcceptor;
 }
@@ -122,6 +125,7 @@ function createHttp2(options: ListenOptions, sessions: Set<http2.Http2Session>):
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
     session.setLocalWindowSize(windowBytes);
+    if (options.maxConnectionAgeMs) limitConnectionAge(session, options.maxConnectionAgeMs);
   });
   return server;
 }

@@ -50,6 +50,22 @@ describe("SIGTERM", () => {
     expect(await gateway.ended).toBe(0);
   });
 
+  test("turns unready at once and still serves for as long as it is told to", async () => {
+    const gateway = await startGateway({ env: { LIVELLM_DRAIN_DELAY_MS: "1000" } });
+    await callJson(gateway.url, "AgentService/Run", echoRequest("before"));
+    gateway.kill("SIGTERM");
+    await gateway.logged("draining");
+    const health = await fetch(`${gateway.url}/grpc.health.v1.Health/Check`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: "{}",
+    });
+    expect(await health.json()).toEqual({ status: "NOT_SERVING" });
+    const { body } = await callJson(gateway.url, "AgentService/Run", echoRequest("still there"));
+    expect(body).toMatchObject({ text: "still there" });
+    expect(await gateway.ended).toBe(0);
+  });
+
   test("cuts what is left after the grace period", async () => {
     const gateway = await startGateway({ env: { LIVELLM_SHUTDOWN_GRACE_MS: "300" } });
     const [face] = faces;

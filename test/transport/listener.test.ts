@@ -1,10 +1,13 @@
+import { once } from "node:events";
 import http2 from "node:http2";
 import net from "node:net";
+import { text } from "node:stream/consumers";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { afterEach, describe, expect, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { AgentService } from "../../gen/livellm/v1/agent_service_pb.ts";
+import { createGrpcClient } from "../support/grpc-client.ts";
 import {
   post,
   requestOf,
@@ -161,6 +164,35 @@ describe("one port", () => {
   test("says when the port is taken", async () => {
     const { port } = await start();
     await expect(start({ listen: { port } })).rejects.toThrow("EADDRINUSE");
+  });
+});
+
+describe("a connection that has become old", () => {
+  test("is told to go elsewhere, and its streams finish", async () => {
+    const gated = gatedAgent();
+    const server = await start({ agent: gated.agent, listen: { maxConnectionAgeMs: 100 } });
+    const session = http2.connect(server.url);
+    const goaway = once(session, "goaway");
+    const closed = once(session, "close");
+    const stream = session.request({ ":method": "POST", ":path": runStreamPath, "content-type": "application/json" });
+    const answer = text(stream);
+    stream.end(JSON.stringify(requestOf("x")));
+    await goaway;
+    gated.open();
+    expect(await answer).toContain("last");
+    await closed;
+  });
+
+  test("costs a gRPC client nothing: it calls on over a new one", async () => {
+    const server = await start({ listen: { maxConnectionAgeMs: 20 } });
+    using client = createGrpcClient(server.url);
+    const end = performance.now() + 1_000;
+    let calls = 0;
+    while (performance.now() < end) {
+      await client.unary("AgentService/Run", requestOf("x"));
+      calls++;
+    }
+    expect(calls).toBeGreaterThan(10);
   });
 });
 
