@@ -1,7 +1,10 @@
 import { LivellmError } from "../core/error.ts";
+import { createChangeReader, type Revised, type RevisedStore } from "./changed-resources.ts";
+import { KeptSnapshot } from "./kept-snapshot.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
 
 /** A store of resources that have names. */
-export interface ResourceStore<Draft, Resource> {
+export interface ResourceStore<Draft, Resource extends Revised> extends RevisedStore<Resource> {
   list(): Promise<readonly Resource[]>;
   create(draft: Draft): Promise<Resource>;
   update(draft: Draft, expectedRevision: string): Promise<Resource>;
@@ -29,7 +32,7 @@ export interface KeptResources<Draft, Resource> {
   close(): void;
 }
 
-export interface KeptResourcesOptions<Draft, Resource> {
+export interface KeptResourcesOptions<Draft, Resource extends Revised> {
   readonly store: ResourceStore<Draft, Resource>;
   /** The read-only ones. */
   readonly configured: readonly Resource[];
@@ -40,25 +43,36 @@ export interface KeptResourcesOptions<Draft, Resource> {
   readonly warn: (message: string) => void;
 }
 
-/** Reads the store once, and throws when that fails; later failures leave the last good state in place. */
-export async function keepResources<Draft, Resource>(
+/**
+ * Reads the store once, and throws when that fails; later failures leave the last good state in place. What others change is
+ * read when the store tells of it.
+ */
+export async function keepResources<Draft, Resource extends Revised>(
   options: KeptResourcesOptions<Draft, Resource>,
 ): Promise<KeptResources<Draft, Resource>> {
-  const { store, what, nameOf } = options;
-  const snapshot = new Snapshot(options.configured, await store.list(), nameOf);
+  const { store, what, nameOf, warn } = options;
+  const snapshot = new KeptSnapshot(options.configured, await store.list(), nameOf);
+  const readChanged = createChangeReader(store, warn);
   let closed = false;
+  let stale = false;
 
-  const refresh = async (): Promise<void> => {
-    try {
-      const { version } = snapshot;
-      const listed = await store.list();
-      // A change that came in while it was read may not be in what was read.
-      if (version !== snapshot.version) return await refresh();
-      snapshot.replace(listed);
-    } catch (error) {
-      if (!closed) options.warn(`the ${what} store cannot be read, so its last known state stays: ${messageOf(error)}`);
-    }
+  /** A change that comes in while the store is read may not be in what was read. */
+  const catchUp = async (): Promise<void> => {
+    const { version } = snapshot;
+    const changed = await readChanged(snapshot.stored);
+    if (version !== snapshot.version) return await catchUp();
+    if (changed) snapshot.replace(changed);
   };
+  const refresh = oneAtATime(async () => {
+    try {
+      await catchUp();
+      stale = false;
+    } catch (error) {
+      if (!closed && !stale)
+        warn(`the ${what} store cannot be read, so its last known state stays: ${messageOf(error)}`);
+      stale = true;
+    }
+  });
   const unsubscribe = store.subscribe(() => void refresh());
 
   /** A write that fails because of what somebody else did shows that what is known here is old. */
@@ -90,51 +104,6 @@ export async function keepResources<Draft, Resource>(
       unsubscribe();
     },
   };
-}
-
-/** What the store held when it was last seen, and that laid over the configured ones, sorted by name. */
-class Snapshot<Resource> {
-  readonly #nameOf: (resource: Resource) => string;
-  readonly #configured: readonly Resource[];
-  #stored: ReadonlyMap<string, Resource>;
-  merged: ReadonlyMap<string, Resource>;
-  /** Changes with every change. */
-  version = 0;
-
-  constructor(configured: readonly Resource[], stored: readonly Resource[], nameOf: (resource: Resource) => string) {
-    this.#nameOf = nameOf;
-    this.#configured = configured;
-    this.#stored = this.#byName(stored);
-    this.merged = this.#merge();
-  }
-
-  replace(stored: readonly Resource[]): void {
-    this.#set(this.#byName(stored));
-  }
-
-  put(resource: Resource): void {
-    this.#set(new Map(this.#stored).set(this.#nameOf(resource), resource));
-  }
-
-  remove(name: string): void {
-    this.#set(new Map([...this.#stored].filter(([key]) => key !== name)));
-  }
-
-  #set(stored: ReadonlyMap<string, Resource>): void {
-    this.#stored = stored;
-    this.merged = this.#merge();
-    this.version++;
-  }
-
-  #merge(): ReadonlyMap<string, Resource> {
-    const all = new Map([...this.#byName(this.#configured), ...this.#stored]);
-    // By code unit, as the pages of a list compare them.
-    return new Map([...all].sort(([a], [b]) => (a < b ? -1 : 1)));
-  }
-
-  #byName(resources: readonly Resource[]): ReadonlyMap<string, Resource> {
-    return new Map(resources.map((resource) => [this.#nameOf(resource), resource]));
-  }
 }
 
 function messageOf(error: unknown): string {

@@ -5,7 +5,7 @@ import { LivellmError } from "../core/error.ts";
 import { migrate } from "./migrations.ts";
 import type { Sealer } from "./sealing.ts";
 import { createSqlStore, type Store, type Tables } from "./sql-store.ts";
-import { openSqlite } from "./sqlite.ts";
+import { type OpenDatabase, openSqlite } from "./sqlite.ts";
 import { findDamage } from "./sqlite-damage.ts";
 
 const inMemory = ":memory:";
@@ -18,7 +18,7 @@ const inMemory = ":memory:";
  */
 export async function openStore(databaseUrl: string, sealer: Sealer): Promise<Store> {
   const file = sqliteFile(databaseUrl);
-  const db = file === inMemory ? openSqlite(inMemory) : openFile(file);
+  const { db, changes } = file === inMemory ? openSqlite(inMemory) : openFile(file);
   try {
     await migrate(db).catch((error: unknown) => {
       throw cannotStart(
@@ -27,7 +27,7 @@ export async function openStore(databaseUrl: string, sealer: Sealer): Promise<St
       );
     });
     await checkSecrets(db, sealer, file);
-    return createSqlStore(db, sealer);
+    return createSqlStore({ db, sealer, changes });
   } catch (error) {
     await db.destroy();
     throw error;
@@ -51,7 +51,7 @@ function sqliteFile(databaseUrl: string): string {
   );
 }
 
-function openFile(file: string): Kysely<Tables> {
+function openFile(file: string): OpenDatabase {
   try {
     prepareFile(path.resolve(file));
     return openSqlite(path.resolve(file));

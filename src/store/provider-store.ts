@@ -12,6 +12,8 @@ export interface ProviderStore {
   /** All of them, by id. */
   list(): Promise<readonly ProviderConfig[]>;
   get(id: string): Promise<ProviderConfig | undefined>;
+  /** The revision of each, by id: tells what has changed without reading all of it. */
+  revisions(): Promise<ReadonlyMap<string, string>>;
   /** `already_exists` when the id is taken. */
   create(draft: ProviderDraft): Promise<ProviderConfig>;
   /**
@@ -22,8 +24,8 @@ export interface ProviderStore {
   /** `aborted` when its revision is not the expected one, `not_found` when there is none. */
   delete(id: string, expectedRevision: string): Promise<void>;
   /**
-   * Calls the listener, which must not throw, after every change, whoever made it, as far as the store gets to know; read
-   * the list again then. Returns the function that ends it.
+   * Calls the listener, which must not throw, after every change, whoever made it, at once or within a second, and now and
+   * then without one; look at the revisions then. Returns the function that ends it.
    */
   subscribe(listener: () => void): () => void;
   /** Nothing else may be called afterwards, but for `close` itself. */

@@ -9,6 +9,8 @@ export interface RouteStore {
   /** All of them, by name. */
   list(): Promise<readonly NamedRoute[]>;
   get(name: string): Promise<NamedRoute | undefined>;
+  /** The revision of each, by name: tells what has changed without reading all of it. */
+  revisions(): Promise<ReadonlyMap<string, string>>;
   /** `already_exists` when the name is taken. */
   create(draft: RouteDraft): Promise<NamedRoute>;
   /**
@@ -18,7 +20,7 @@ export interface RouteStore {
   update(draft: RouteDraft, expectedRevision: string): Promise<NamedRoute>;
   /** `aborted` when its revision is not the expected one, `not_found` when there is none. */
   delete(name: string, expectedRevision: string): Promise<void>;
-  /** Calls the listener, which must not throw, after every change. Returns the function that ends it. */
+  /** As that of {@link ProviderStore}. */
   subscribe(listener: () => void): () => void;
 }
 

@@ -3,6 +3,7 @@ import type { Kysely } from "kysely";
 import type { LivellmError } from "../core/error.ts";
 import type { NamedRoute } from "../core/named-route.ts";
 import { explained } from "./explained.ts";
+import type { Listeners } from "./listeners.ts";
 import { type RouteRow, routeConfigOf, routeFromRow } from "./route-row.ts";
 import { type RouteDraft, type RouteStore, routeChanged, routeExists, routeGone } from "./route-store.ts";
 
@@ -12,23 +13,23 @@ export interface RouteTables {
 }
 
 /** The route store over any database that kysely speaks to; the table must be there. */
-export function createSqlRouteStore<Tables extends RouteTables>(database: Kysely<Tables>): RouteStore {
+export function createSqlRouteStore<Tables extends RouteTables>(
+  database: Kysely<Tables>,
+  listeners: Listeners,
+): RouteStore {
   const db = database as unknown as Kysely<RouteTables>; // has that table, and maybe others
-  const listeners = new Set<() => void>();
   const tell = <Result>(result: Result): Result => {
-    for (const listener of listeners) listener();
+    listeners.tell();
     return result;
   };
   return {
     list: () => explained(() => listRoutes(db)),
     get: (name) => explained(() => getRoute(db, name)),
+    revisions: () => explained(() => listRevisions(db)),
     create: async (draft) => tell(await explained(() => insertRoute(db, draft))),
     update: async (draft, expectedRevision) => tell(await explained(() => updateRoute(db, draft, expectedRevision))),
     delete: async (name, expectedRevision) => tell(await explained(() => deleteRoute(db, name, expectedRevision))),
-    subscribe: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+    subscribe: listeners.add,
   };
 }
 
@@ -40,6 +41,11 @@ async function listRoutes(db: Kysely<RouteTables>): Promise<readonly NamedRoute[
 async function getRoute(db: Kysely<RouteTables>, name: string): Promise<NamedRoute | undefined> {
   const row = await db.selectFrom("route").selectAll().where("name", "=", name).executeTakeFirst();
   return row && routeFromRow(row);
+}
+
+async function listRevisions(db: Kysely<RouteTables>): Promise<ReadonlyMap<string, string>> {
+  const rows = await db.selectFrom("route").select(["name", "revision"]).execute();
+  return new Map(rows.map(({ name, revision }) => [name, revision]));
 }
 
 async function insertRoute(db: Kysely<RouteTables>, draft: RouteDraft): Promise<NamedRoute> {

@@ -3,7 +3,9 @@ import type { Kysely } from "kysely";
 import type { LivellmError } from "../core/error.ts";
 import type { ProviderConfig } from "../core/provider.ts";
 import type { AuditStore } from "./audit-store.ts";
+import type { ChangeFeed, FollowedTable } from "./change-feed.ts";
 import { explained } from "./explained.ts";
+import { createListeners } from "./listeners.ts";
 import { columnsOf, configFromRow, type ProviderRow } from "./provider-row.ts";
 import {
   type ProviderDraft,
@@ -31,18 +33,35 @@ export interface Store extends ProviderStore {
   readonly audit: AuditStore;
 }
 
-/** The stores over any database that kysely speaks to; the tables must be there. `close` closes the database. */
-export function createSqlStore(db: Kysely<Tables>, sealer: Sealer): Store {
-  const listeners = new Set<() => void>();
-  const changed = () => {
-    for (const listener of listeners) listener();
+export interface SqlStoreOptions {
+  /** The tables must be there. Closed with the store. */
+  readonly db: Kysely<Tables>;
+  readonly sealer: Sealer;
+  /** Followed from now on, and closed with the store. */
+  readonly changes: ChangeFeed;
+  /** How often the listeners look for what nobody told them, in milliseconds. */
+  readonly reconcileMs?: number;
+}
+
+/** A missed change is found after so long, in milliseconds. */
+const usualReconcileMs = 10_000;
+
+/** The stores over any database that kysely speaks to. */
+export function createSqlStore({ db, sealer, changes, reconcileMs = usualReconcileMs }: SqlStoreOptions): Store {
+  const listeners = { provider: createListeners(), route: createListeners(), token: createListeners() };
+  const tell = (table?: FollowedTable) => {
+    for (const each of table ? [listeners[table]] : Object.values(listeners)) each.tell();
   };
+  changes.follow(tell);
+  const reconcile = setInterval(() => tell(), reconcileMs).unref();
+  const changed = () => listeners.provider.tell();
   return {
-    routes: createSqlRouteStore(db),
-    tokens: createSqlTokenStore(db),
+    routes: createSqlRouteStore(db, listeners.route),
+    tokens: createSqlTokenStore(db, listeners.token),
     audit: createSqlAuditStore(db),
     list: () => explained(() => listProviders(db, sealer)),
     get: (id) => explained(() => getProvider(db, sealer, id)),
+    revisions: () => explained(() => listRevisions(db)),
     create: async (draft) => {
       const config = await explained(() => insertProvider(db, sealer, draft));
       changed();
@@ -57,12 +76,11 @@ export function createSqlStore(db: Kysely<Tables>, sealer: Sealer): Store {
       await explained(() => deleteProvider(db, id, expectedRevision));
       changed();
     },
-    subscribe: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+    subscribe: listeners.provider.add,
     close: async () => {
-      listeners.clear();
+      clearInterval(reconcile);
+      for (const each of Object.values(listeners)) each.clear();
+      await changes.close();
       await db.destroy();
     },
   };
@@ -76,6 +94,11 @@ async function listProviders(db: Kysely<Tables>, sealer: Sealer): Promise<readon
 async function getProvider(db: Kysely<Tables>, sealer: Sealer, id: string): Promise<ProviderConfig | undefined> {
   const row = await db.selectFrom("provider").selectAll().where("id", "=", id).executeTakeFirst();
   return row && configFromRow(row, sealer);
+}
+
+async function listRevisions(db: Kysely<Tables>): Promise<ReadonlyMap<string, string>> {
+  const rows = await db.selectFrom("provider").select(["id", "revision"]).execute();
+  return new Map(rows.map(({ id, revision }) => [id, revision]));
 }
 
 async function insertProvider(db: Kysely<Tables>, sealer: Sealer, draft: ProviderDraft): Promise<ProviderConfig> {

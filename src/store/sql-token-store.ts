@@ -3,6 +3,7 @@ import type { Kysely } from "kysely";
 import type { AccessToken } from "../core/access.ts";
 import type { LivellmError } from "../core/error.ts";
 import { explained } from "./explained.ts";
+import type { Listeners } from "./listeners.ts";
 import { type TokenRow, tokenConfigOf, tokenFromRow } from "./token-row.ts";
 import { type TokenDraft, type TokenStore, tokenChanged, tokenExists, tokenGone } from "./token-store.ts";
 
@@ -12,24 +13,24 @@ export interface TokenTables {
 }
 
 /** The token store over any database that kysely speaks to; the table must be there. */
-export function createSqlTokenStore<Tables extends TokenTables>(database: Kysely<Tables>): TokenStore {
+export function createSqlTokenStore<Tables extends TokenTables>(
+  database: Kysely<Tables>,
+  listeners: Listeners,
+): TokenStore {
   const db = database as unknown as Kysely<TokenTables>; // has that table, and maybe others
-  const listeners = new Set<() => void>();
   const tell = <Result>(result: Result): Result => {
-    for (const listener of listeners) listener();
+    listeners.tell();
     return result;
   };
   return {
     list: () => explained(() => listTokens(db)),
     get: (id) => explained(() => getToken(db, id)),
+    revisions: () => explained(() => listRevisions(db)),
     create: async (draft) => tell(await explained(() => insertToken(db, draft))),
     update: async (draft, expectedRevision) => tell(await explained(() => updateToken(db, draft, expectedRevision))),
     delete: async (id, expectedRevision) => tell(await explained(() => deleteToken(db, id, expectedRevision))),
     noteUse: (id, time) => explained(() => noteUse(db, id, time)),
-    subscribe: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+    subscribe: listeners.add,
   };
 }
 
@@ -41,6 +42,11 @@ async function listTokens(db: Kysely<TokenTables>): Promise<readonly AccessToken
 async function getToken(db: Kysely<TokenTables>, id: string): Promise<AccessToken | undefined> {
   const row = await db.selectFrom("token").selectAll().where("id", "=", id).executeTakeFirst();
   return row && tokenFromRow(row);
+}
+
+async function listRevisions(db: Kysely<TokenTables>): Promise<ReadonlyMap<string, string>> {
+  const rows = await db.selectFrom("token").select(["id", "revision"]).execute();
+  return new Map(rows.map(({ id, revision }) => [id, revision]));
 }
 
 async function insertToken(db: Kysely<TokenTables>, draft: TokenDraft): Promise<AccessToken> {

@@ -1,23 +1,77 @@
 import { DatabaseSync } from "node:sqlite";
-import { Kysely, type SqliteDatabase, SqliteDialect } from "kysely";
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  Kysely,
+  SqliteAdapter,
+  type SqliteDatabase,
+  SqliteDialect,
+  SqliteDriver,
+} from "kysely";
+import { type ChangeFeed, noChanges } from "./change-feed.ts";
 import type { Tables } from "./sql-store.ts";
+import { pollSqliteChanges } from "./sqlite-changes.ts";
 
 /** How long to wait for another process that is writing to the same file, in milliseconds. */
 const busyTimeoutMs = 5000;
+
+/** A database, and what tells of other processes' changes to it. */
+export interface OpenDatabase {
+  readonly db: Kysely<Tables>;
+  readonly changes: ChangeFeed;
+}
 
 /**
  * Opens a SQLite file, which is made when it is missing, or `:memory:`. Write-ahead log, and every commit is on the disk
  * before it is answered: configuration changes are rare, 0.3 ms each does not matter.
  */
-export function openSqlite(file: string): Kysely<Tables> {
+export function openSqlite(file: string): OpenDatabase {
   const database = new DatabaseSync(file, { timeout: busyTimeoutMs });
   try {
     database.exec("pragma journal_mode = wal; pragma synchronous = full");
+    return {
+      db: new Kysely<Tables>({ dialect: new SharedSqliteDialect({ database: forKysely(database) }) }),
+      changes: file === ":memory:" ? noChanges : pollSqliteChanges(database),
+    };
   } catch (error) {
     database.close();
     throw error;
   }
-  return new Kysely<Tables>({ dialect: new SqliteDialect({ database: forKysely(database) }) });
+}
+
+/** kysely's dialect for a file that several processes write to. */
+class SharedSqliteDialect extends SqliteDialect {
+  readonly #database: SqliteDatabase;
+
+  constructor({ database }: { readonly database: SqliteDatabase }) {
+    super({ database });
+    this.#database = database;
+  }
+
+  override createDriver(): SqliteDriver {
+    return new ImmediateDriver({ database: this.#database });
+  }
+
+  override createAdapter(): SqliteAdapter {
+    return new TransactionalAdapter();
+  }
+}
+
+/**
+ * A transaction takes the right to write at its beginning, and waits for it. One that takes it later fails at once when
+ * another process was faster (https://sqlite.org/rescode.html#busy_snapshot).
+ */
+class ImmediateDriver extends SqliteDriver {
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw("begin immediate"));
+  }
+}
+
+/** Migrations run in one transaction, so that of several processes that start at once one migrates, and the others wait. */
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
 }
 
 /** node:sqlite in the shape that kysely's dialect wants, which is better-sqlite3's. */

@@ -9,6 +9,8 @@ export interface TokenStore {
   /** All of them, by id. */
   list(): Promise<readonly AccessToken[]>;
   get(id: string): Promise<AccessToken | undefined>;
+  /** The revision of each, by id: tells what has changed without reading all of it. */
+  revisions(): Promise<ReadonlyMap<string, string>>;
   /** `already_exists` when the id is taken. */
   create(draft: TokenDraft): Promise<AccessToken>;
   /**
@@ -20,7 +22,7 @@ export interface TokenStore {
   delete(id: string, expectedRevision: string): Promise<void>;
   /** Notes when the token was used; changes neither its revision nor anything else, and tells no listener. */
   noteUse(id: string, time: Date): Promise<void>;
-  /** Calls the listener, which must not throw, after every change. Returns the function that ends it. */
+  /** As that of {@link ProviderStore}. */
   subscribe(listener: () => void): () => void;
 }
 

@@ -54,17 +54,47 @@ describe("the provider registry", () => {
   });
 
   it("shows a write as soon as it is done, while an older state is still being read", async () => {
-    const old = await store.list();
-    const list = vi.spyOn(store, "list");
-    let deliver = (_: readonly ProviderConfig[]) => {};
-    list.mockImplementationOnce(() => new Promise((resolve) => (deliver = resolve)));
+    const old = await store.revisions();
+    const revisions = vi.spyOn(store, "revisions");
+    let deliver = (_: ReadonlyMap<string, string>) => {};
+    revisions.mockImplementationOnce(() => new Promise((resolve) => (deliver = resolve)));
     const created = await registry.create(bareDraft("z"));
     expect(registry.get("z")).toEqual(created);
     deliver(old);
-    await vi.waitFor(() => expect(list).toHaveBeenCalledTimes(2));
-    await list.mock.results[1]?.value;
+    await vi.waitFor(() => expect(revisions).toHaveBeenCalledTimes(2));
+    await revisions.mock.results[1]?.value;
     await new Promise(setImmediate);
     expect(registry.get("z")).toEqual(created);
+  });
+
+  it("reads what has changed alone", async () => {
+    const known = registry.get("m");
+    const get = vi.spyOn(store, "get");
+    await store.create(bareDraft("other"));
+    await vi.waitFor(() => expect(registry.get("other")).toBeDefined());
+    expect(get.mock.calls).toEqual([["other"]]);
+    expect(registry.get("m")).toBe(known);
+  });
+
+  it("looks at the store once for all that changes while it looks", async () => {
+    const revisions = vi.spyOn(store, "revisions");
+    await Promise.all(["a", "b", "c", "d", "e"].map((id) => store.create(bareDraft(id))));
+    await vi.waitFor(() => expect(registry.ids()).toEqual(["a", "b", "c", "d", "e", "local", "m", "openai"]));
+    expect(revisions.mock.calls.length).toBeLessThanOrEqual(2);
+  });
+
+  it("keeps what it knew of one that cannot be read, says so once, and follows the others", async () => {
+    const known = registry.get("m");
+    const { get } = store;
+    const failure = new LivellmError("internal", "internal", 'the stored provider "m" cannot be read');
+    vi.spyOn(store, "get").mockImplementation((id) => (id === "m" ? Promise.reject(failure) : get(id)));
+    await store.update({ ...bareDraft("m"), displayName: "x" }, known?.revision ?? "");
+    await store.create(bareDraft("one"));
+    await vi.waitFor(() => expect(registry.get("one")).toBeDefined());
+    await store.create(bareDraft("two"));
+    await vi.waitFor(() => expect(registry.get("two")).toBeDefined());
+    expect(registry.get("m")).toBe(known);
+    expect(warn.mock.calls).toEqual([['the stored provider "m" cannot be read; what was known of it before stays']]);
   });
 
   it("follows what others write to the store", async () => {
@@ -82,20 +112,23 @@ describe("the provider registry", () => {
 
   it("has the newest state when a write was refused", async () => {
     const stale = registry.get("m")?.revision ?? "";
-    const list = vi.spyOn(store, "list").mockRejectedValueOnce(new Error("not now")); // misses the change
+    const revisions = vi.spyOn(store, "revisions").mockRejectedValueOnce(new Error("not now")); // misses the change
     const changed = await store.update({ ...bareDraft("m"), displayName: "x" }, stale);
     await vi.waitFor(() => expect(warn).toHaveBeenCalledTimes(1));
     expect(registry.get("m")?.revision).toBe(stale);
     await expect(registry.update(bareDraft("m"), stale)).rejects.toMatchObject({ code: "aborted" });
     expect(registry.get("m")).toEqual(changed);
-    expect(list).toHaveBeenCalledTimes(2);
+    expect(revisions).toHaveBeenCalledTimes(2);
   });
 
-  it("keeps what it knew when the store cannot be read, and says so", async () => {
+  it("keeps what it knew when the store cannot be read, and says so once", async () => {
     const failure = new LivellmError("unavailable", "internal", "the disk is gone");
-    vi.spyOn(store, "list").mockRejectedValue(failure);
+    const revisions = vi.spyOn(store, "revisions").mockRejectedValue(failure);
     await store.create(bareDraft("unseen"));
     await vi.waitFor(() => expect(warn).toHaveBeenCalledTimes(1));
+    await store.create(bareDraft("again"));
+    await vi.waitFor(() => expect(revisions).toHaveBeenCalledTimes(2));
+    expect(warn).toHaveBeenCalledTimes(1);
     expect(warn.mock.calls[0]?.[0]).toContain("the disk is gone");
     expect(registry.ids()).toEqual(["local", "m", "openai"]);
   });
@@ -106,9 +139,9 @@ describe("the provider registry", () => {
   });
 
   it("follows the store no more when it was closed", async () => {
-    const list = vi.spyOn(store, "list");
+    const revisions = vi.spyOn(store, "revisions");
     registry.close();
     await store.create(bareDraft("later"));
-    expect(list).not.toHaveBeenCalled();
+    expect(revisions).not.toHaveBeenCalled();
   });
 });

@@ -4,7 +4,7 @@ import { createSqlAuditStore } from "../../src/store/sql-audit-store.ts";
 import { openSqlite } from "../../src/store/sqlite.ts";
 
 test("the audit log keeps so many events, and drops the oldest", async () => {
-  const db = openSqlite(":memory:");
+  const { db } = openSqlite(":memory:");
   await migrate(db);
   const audit = createSqlAuditStore(db, 3);
   for (const resourceId of ["a", "b", "c", "d", "e"]) {

@@ -7,6 +7,8 @@ import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { dataFolderOf, openStore } from "../../src/store/open-store.ts";
 import { createSealer } from "../../src/store/sealing.ts";
+import type { Store } from "../../src/store/sql-store.ts";
+import { run } from "../support/process.ts";
 import { describeAccessStores } from "./access-contract.ts";
 import { describeProviderStore } from "./contract.ts";
 import { bareDraft, canary, fullDraft } from "./provider-drafts.ts";
@@ -96,6 +98,30 @@ describe("a sqlite file", () => {
     await two.update(bareDraft("a"), revision);
     await expect(one.update(bareDraft("a"), revision)).rejects.toMatchObject({ code: "aborted" });
     await Promise.all([one.close(), two.close()]);
+  });
+
+  it("tells a store what another one has changed", async () => {
+    const one = await openStore(`sqlite:${file}`, sealer);
+    const two = await openStore(`sqlite:${file}`, sealer);
+    const told = (subscribe: Store["subscribe"]) => new Promise<void>((resolve) => subscribe(resolve));
+    const { revision } = await one.create(bareDraft("a"));
+    const all = [two.subscribe, two.routes.subscribe, two.tokens.subscribe].map(told);
+    await one.update(bareDraft("a"), revision);
+    await Promise.all(all);
+    expect(await two.revisions()).toEqual(await one.revisions());
+    await Promise.all([one.close(), two.close()]);
+  });
+
+  it("is made by several processes at once", async () => {
+    const script = `
+      import { openStore } from ${JSON.stringify(path.resolve("src/store/open-store.ts"))};
+      import { createSealer } from ${JSON.stringify(path.resolve("src/store/sealing.ts"))};
+      const store = await openStore(process.argv[1], createSealer(new Uint8Array(32)));
+      await store.audit.latest(1, "");
+      await store.close();`;
+    const args = ["--input-type=module-typescript", "--eval", script, `sqlite:${file}`];
+    const all = await Promise.all([1, 2, 3, 4].map(() => run(process.execPath, args)));
+    expect(all.map(({ code, stderr }) => `${code} ${stderr}`)).toEqual(all.map(() => "0 "));
   });
 
   it("does not open with another master key, and says which variable to set", async () => {
