@@ -3,6 +3,7 @@ import build from "../test/support/build.ts";
 import { numberFlag } from "./command-line.ts";
 import { startFaultGateway } from "./fault-gateway.ts";
 import { type CancelFigures, runCancels } from "./run-cancels.ts";
+import { mebibytes, printFindings } from "./verdict.ts";
 
 const count = numberFlag("count", 2_000);
 if (!process.argv.includes("--no-build")) await build();
@@ -13,12 +14,17 @@ const row = (phase: string, { face, count, p50Ms, p99Ms, worstMs }: CancelFigure
 console.log("| phase | face | cancels | p50, ms | p99, ms | worst, ms |\n|---|---|---:|---:|---:|---:|");
 for (const figure of figures) console.log(row(figure.phase, figure));
 console.log(row("all", all));
-console.log(`vendor exchanges left: ${left.exchanges}`);
-console.log(`sockets to the vendor left: ${left.vendorSockets}`);
-console.log(`open files over those before: ${left.files}`);
-const [quarter, end] = [residentBytes.afterQuarter, residentBytes.afterAll].map((bytes) =>
-  (bytes / 2 ** 20).toFixed(0),
-);
-console.log(`resident memory: ${quarter} MiB after a quarter of the cancels, ${end} MiB after all`);
-const isMet = all.p99Ms <= 100 && left.exchanges + left.vendorSockets === 0;
-process.exitCode = isMet ? 0 : 1;
+printFindings([
+  {
+    what: `cancel → vendor socket closed, ${all.count} cancels`,
+    goal: "p99 ≤ 100 ms, 100 %",
+    measured: `p50 ${all.p50Ms.toFixed(1)} ms, p99 ${all.p99Ms.toFixed(1)} ms, worst ${all.worstMs.toFixed(0)} ms`,
+    isMet: all.p99Ms <= 100 && Number.isFinite(all.worstMs),
+  },
+  {
+    what: "exchanges, sockets to vendors, files left after them",
+    goal: "0",
+    measured: `${left.exchanges}, ${left.vendorSockets}, ${left.files}; memory ${mebibytes(residentBytes.afterQuarter)} after a quarter of them, ${mebibytes(residentBytes.afterAll)} after all`,
+    isMet: left.exchanges + left.vendorSockets + left.files === 0,
+  },
+]);

@@ -5,6 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
+import { startArguments } from "../test/support/gateway.ts";
 
 /** A gateway as `npm start` runs it, in a folder of its own, for as long as it takes: the one of the tests lives two minutes. */
 export interface FaultGateway extends AsyncDisposable {
@@ -15,14 +16,13 @@ export interface FaultGateway extends AsyncDisposable {
   residentBytes(): number;
 }
 
-const main = path.join(import.meta.dirname, "../dist/src/main.js");
 /** SIGUSR2 makes its clock jump; see clock-jump.ts. */
 const clock = pathToFileURL(path.join(import.meta.dirname, "clock-jump.ts")).href;
 
 /** Starts it on a free port, with nothing of the developer's own environment. Throws when it does not listen. */
 export async function startFaultGateway(env: Readonly<Record<string, string>> = {}): Promise<FaultGateway> {
   const folder = mkdtempSync(path.join(os.tmpdir(), "livellm-"));
-  const child = spawn(process.execPath, ["--import", clock, main], {
+  const child = spawn(process.execPath, ["--import", clock, ...startArguments], {
     cwd: folder,
     env: { PATH: process.env.PATH, PORT: "0", DATABASE_URL: "sqlite::memory:", ...env },
     stdio: ["ignore", "pipe", "inherit"],

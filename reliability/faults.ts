@@ -5,8 +5,9 @@ import { numberFlag, say, textFlag } from "./command-line.ts";
 import { nameCompandedAudio } from "./companded-audio.ts";
 import { startFaultGateway } from "./fault-gateway.ts";
 import { countOf, faultTable, lies } from "./fault-table.ts";
-import { runChatFaults } from "./run-chat-faults.ts";
+import { type FaultResult, runChatFaults } from "./run-chat-faults.ts";
 import { runSpeechFaults } from "./run-speech-faults.ts";
+import { type Finding, printFindings } from "./verdict.ts";
 
 const count = numberFlag("count", 300);
 const seed = numberFlag("seed", 1);
@@ -17,13 +18,29 @@ let done = 0;
 const onResult = () => void (++done % 1_000 === 0 && say(`${done} faults of chat`));
 const chat = await runChatFaults(gateway, { count, seed, onResult, ...(only !== undefined && { only }) });
 const speech = only === undefined ? await runSpeechFaults(gateway) : [];
+say(`${speech.length} faults of speech`);
 nameCompandedAudio();
 const { runLiveFaults } = await import("./run-live-faults.ts");
 const live = only === undefined ? await runLiveFaults(gateway) : [];
-const results = [...chat, ...speech, ...live];
-console.log(faultTable(results));
-for (const lie of lies(results)) console.log(lie);
-console.log(`${results.length} faults injected, seed ${seed}`);
-console.log(`untruths: ${countOf(results, "an untruth")}`);
-console.log(`silent truncations: ${countOf(results, "a silent truncation")}`);
-process.exitCode = lies(results).length > 0 ? 1 : 0;
+say(`${live.length} faults of live transcription`);
+for (const lie of lies([...chat, ...speech, ...live])) console.log(lie);
+console.log(faultTable([...chat, ...speech, ...live]));
+printFindings([
+  ...findingsOf("chat", chat),
+  ...findingsOf("speech", speech),
+  ...findingsOf("live transcription", live),
+]);
+
+function findingsOf(of: string, results: readonly FaultResult[]): readonly Finding[] {
+  if (results.length === 0) return [];
+  const finding = (what: string, told: FaultResult["verdict"]["told"]): Finding => {
+    const count = countOf(results, told);
+    return {
+      what: `${what}, ${results.length} injected faults of ${of}`,
+      goal: "0",
+      measured: `${count}`,
+      isMet: count === 0,
+    };
+  };
+  return [finding("silent truncations", "a silent truncation"), finding("untrue errors", "an untruth")];
+}

@@ -17,15 +17,23 @@ export interface FuzzTarget {
 }
 
 /** The readers of this source tree, and the doors of a started gateway. */
-export function fuzzTargets(gateway: FaultGateway): readonly FuzzTarget[] {
-  return [
-    { name: "sse", feed: (input, random) => readsTheSame(input, random, readServerSentEvents) },
-    { name: "json-lines", feed: (input, random) => readsTheSame(input, random, readLines) },
-    { name: "wav", feed: feedWav },
-    { name: "json-bodies", feed: (input, random) => post(gateway.url, "application/json", input, random) },
-    { name: "protobuf-bodies", feed: (input, random) => post(gateway.url, "application/proto", input, random) },
-    { name: "web-socket-frames", feed: (input) => sendFrames(gateway.url, input) },
-  ];
+const feeds: Readonly<Record<string, (url: string, input: Buffer, random: Random) => Promise<void>>> = {
+  sse: (_, input, random) => readsTheSame(input, random, readServerSentEvents),
+  "json-lines": (_, input, random) => readsTheSame(input, random, readLines),
+  wav: (_, input, random) => feedWav(input, random),
+  "json-bodies": (url, input, random) => post({ url, contentType: "application/json", body: input }, random),
+  "protobuf-bodies": (url, input, random) => post({ url, contentType: "application/proto", body: input }, random),
+  "web-socket-frames": (url, input) => sendFrames(url, input),
+};
+
+/** The formats that there are. */
+export const fuzzNames: readonly string[] = Object.keys(feeds);
+
+/** Throws when there is no such format. */
+export function fuzzTarget(name: string, { url }: Pick<FaultGateway, "url">): FuzzTarget {
+  const feed = feeds[name];
+  if (!feed) throw new Error(`there is no format ${name}; there are ${fuzzNames.join(", ")}`);
+  return { name, feed: (input, random) => feed(url, input, random) };
 }
 
 type Reader = (bytes: AsyncIterable<Uint8Array>) => AsyncIterable<unknown>;
@@ -97,8 +105,14 @@ const paths = [
   "ModelsService/ListModels",
 ];
 
+interface Post {
+  readonly url: string;
+  readonly contentType: string;
+  readonly body: Buffer;
+}
+
 /** Whatever is in the body, it is answered in time, and the fault is never the server's own. */
-async function post(url: string, contentType: string, body: Buffer, random: Random): Promise<void> {
+async function post({ url, contentType, body }: Post, random: Random): Promise<void> {
   const path = random.pick(paths);
   const headers = { "content-type": contentType, "connect-timeout-ms": "5000", "x-timeout-ms": "5000" };
   const init = { method: "POST", headers, body: new Uint8Array(body), signal: AbortSignal.timeout(10_000) };

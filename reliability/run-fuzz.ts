@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { keepInput, readCorpus } from "./corpus.ts";
 import type { FaultGateway } from "./fault-gateway.ts";
-import { type FuzzTarget, fuzzTargets } from "./fuzz-targets.ts";
+import { fuzzNames, fuzzTarget } from "./fuzz-targets.ts";
 import { mutate } from "./mutate.ts";
 import { createRandom } from "./random.ts";
 
@@ -21,28 +21,34 @@ const atOnce = 8;
 /** An input that takes longer than this hangs. */
 const hangMs = 8_000;
 
+export interface FuzzRun {
+  readonly millisecondsEach: number;
+  readonly seed: number;
+  /** Told once a minute how it stands. */
+  readonly onProgress?: (inputs: number, finds: number) => void;
+}
+
 /** Feeds every target for so long, one after the other; first with the corpus as it is. */
-export async function runFuzz(
-  gateway: FaultGateway,
-  millisecondsEach: number,
-  seed: number,
-): Promise<readonly FuzzFigures[]> {
+export async function runFuzz(gateway: FaultGateway, run: FuzzRun): Promise<readonly FuzzFigures[]> {
   const all: FuzzFigures[] = [];
-  for (const target of fuzzTargets(gateway)) all.push(await fuzzOne(gateway, target, { millisecondsEach, seed }));
+  for (const name of fuzzNames) all.push(await fuzzOne(gateway, name, run));
   return all;
 }
 
-async function fuzzOne(
+/** Feeds the target of this name. */
+export async function fuzzOne(
   gateway: FaultGateway,
-  target: FuzzTarget,
-  { millisecondsEach, seed }: { readonly millisecondsEach: number; readonly seed: number },
+  name: string,
+  { millisecondsEach, seed, onProgress }: FuzzRun,
 ): Promise<FuzzFigures> {
+  const target = fuzzTarget(name, gateway);
   const corpus = readCorpus(target.name);
   const random = createRandom(seed);
   const finds: string[] = [];
   const before = gateway.residentBytes();
   let [inputs, slowestMs, most] = [0, 0, before];
   const until = performance.now() + millisecondsEach;
+  let saidAt = performance.now();
   const feed = async (input: Buffer) => {
     const begun = performance.now();
     const problem = await problemOf(target.feed(input, random));
@@ -50,6 +56,9 @@ async function fuzzOne(
     slowestMs = Math.max(slowestMs, took);
     if (problem || took > hangMs) finds.push(`${problem ?? `${took} ms`}: ${keepInput(target.name, input)}`);
     if (inputs++ % 100 === 0) most = Math.max(most, gateway.residentBytes());
+    if (performance.now() - saidAt < 60_000) return;
+    saidAt = performance.now();
+    onProgress?.(inputs, finds.length);
   };
   const worker = async () => {
     while (performance.now() < until && finds.length < 20) {

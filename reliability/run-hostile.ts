@@ -19,6 +19,7 @@ export interface HostileRun {
   readonly idleConnections: number;
   /** How long a head may be dripped before it has to have been hung up on. */
   readonly patienceMs: number;
+  readonly onResult?: (result: HostileResult) => void;
 }
 
 const mebibyte = 2 ** 20;
@@ -27,15 +28,22 @@ const heldBytes = 400 * mebibyte;
 
 /** Vendors that send without an end, readers that do not read, and clients that mean no good. */
 export async function runHostile(gateway: FaultGateway, run: HostileRun): Promise<readonly HostileResult[]> {
-  return [
-    await pour(gateway, "events", run.pourBytes),
-    await pour(gateway, "line", run.pourBytes),
-    await pour(gateway, "body", run.pourBytes),
-    ...(await slowReaders(gateway)),
-    await idle(gateway, run.idleConnections),
-    ...(await bombs(gateway)),
-    ...(await loris(gateway, run.patienceMs)),
+  const tries: readonly (() => Promise<readonly HostileResult[]>)[] = [
+    async () => [await pour(gateway, "events", run.pourBytes)],
+    async () => [await pour(gateway, "line", run.pourBytes)],
+    async () => [await pour(gateway, "body", run.pourBytes)],
+    () => slowReaders(gateway),
+    async () => [await idle(gateway, run.idleConnections)],
+    () => bombs(gateway),
+    () => loris(gateway, run.patienceMs),
   ];
+  const all: HostileResult[] = [];
+  for (const attempt of tries) {
+    const results = await attempt();
+    for (const result of results) run.onResult?.(result);
+    all.push(...results);
+  }
+  return all;
 }
 
 /** A call that everybody else would make. */

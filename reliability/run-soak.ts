@@ -10,11 +10,14 @@ import { type ClientFace, openFaces } from "./client-faces.ts";
 import type { FaultGateway } from "./fault-gateway.ts";
 import { type MemorySample, slopePerHour } from "./memory-slope.ts";
 import { startTalkingVendor } from "./soak-vendors.ts";
+import { mebibytes } from "./verdict.ts";
 
 export interface SoakFigures {
   readonly streams: number;
   readonly sessions: number;
-  /** Calls that ended otherwise than ok, as `code: message`. */
+  /** Calls that ended otherwise than ok. */
+  readonly failed: number;
+  /** The first of them, as `code: message`. */
   readonly failures: readonly string[];
   /** After the warm-up, a third of the time. */
   readonly slopeBytesPerHour: number;
@@ -29,6 +32,8 @@ export interface SoakRun {
   readonly sessionsAtOnce: number;
   /** How long after a burst the memory may take to fall. */
   readonly restMs: number;
+  /** Told once a minute how it stands. */
+  readonly onProgress?: (text: string) => void;
 }
 
 const rate = 16_000;
@@ -43,17 +48,19 @@ export async function runSoak(gateway: FaultGateway, run: SoakRun): Promise<Soak
   const faces = openFaces(gateway.url);
   const duplex = faces.filter(({ isDuplex }) => isDuplex);
   const until = performance.now() + run.minutes * 60_000;
-  const tally = { streams: 0, sessions: 0, failures: [] as string[] };
+  const tally: Tally = { streams: 0, sessions: 0, failed: 0, failures: [] };
   const streamer = async (i: number) => {
-    for (; performance.now() < until; tally.streams++) note(tally.failures, await stream(faceAt(faces, i)));
+    for (; performance.now() < until; tally.streams++) note(tally, await outcomeOf(stream(faceAt(faces, i))));
   };
   const listener = async (i: number) => {
-    for (; performance.now() < until; tally.sessions++) note(tally.failures, await session(faceAt(duplex, i)));
+    for (; performance.now() < until; tally.sessions++) note(tally, await outcomeOf(session(faceAt(duplex, i))));
   };
   const memory = watchMemory(gateway);
+  const progress = setInterval(() => run.onProgress?.(standing(tally, memory.samples())), 60_000);
   await Promise.all([...times(run.streamsAtOnce, streamer), ...times(run.sessionsAtOnce, listener)]);
+  clearInterval(progress);
   const samples = memory.stop();
-  const warm = samples.slice(Math.floor(samples.length / 3));
+  const warm = afterWarmUp(samples);
   const burst = await measureBurst(gateway, faces, run);
   return {
     ...tally,
@@ -73,8 +80,36 @@ function times(count: number, work: (i: number) => Promise<void>): readonly Prom
   return Array.from({ length: count }, (_, i) => work(i));
 }
 
-function note(failures: string[], { status }: StreamOutcome): void {
-  if (status.code !== "ok" && failures.length < 100) failures.push(`${status.code}: ${status.message}`);
+interface Tally {
+  streams: number;
+  sessions: number;
+  failed: number;
+  readonly failures: string[];
+}
+
+/** An hour of work does not end at a call without a status: that is a failure like others. */
+async function outcomeOf(call: Promise<StreamOutcome>): Promise<Pick<StreamOutcome, "status">> {
+  try {
+    return await call;
+  } catch (error) {
+    return { status: { code: "no status", message: String(error), detail: undefined } };
+  }
+}
+
+function note(tally: Tally, { status }: Pick<StreamOutcome, "status">): void {
+  if (status.code === "ok") return;
+  tally.failed++;
+  if (tally.failures.length < 100) tally.failures.push(`${status.code}: ${status.message}`);
+}
+
+function afterWarmUp(samples: readonly MemorySample[]): readonly MemorySample[] {
+  return samples.slice(Math.floor(samples.length / 3));
+}
+
+function standing({ streams, sessions, failed }: Tally, samples: readonly MemorySample[]): string {
+  const calls = `${streams} streams, ${sessions} sessions, ${failed} failed`;
+  const slope = mebibytes(slopePerHour(afterWarmUp(samples)));
+  return `${calls}; ${mebibytes(samples.at(-1)?.bytes ?? 0)} resident, slope so far ${slope}/h`;
 }
 
 /** Five seconds of text. */
@@ -103,10 +138,16 @@ async function* speech(milliseconds: number): AsyncGenerator<object> {
   }
 }
 
-function watchMemory(gateway: FaultGateway): { stop(): readonly MemorySample[] } {
+interface MemoryWatch {
+  samples(): readonly MemorySample[];
+  stop(): readonly MemorySample[];
+}
+
+function watchMemory(gateway: FaultGateway): MemoryWatch {
   const samples: MemorySample[] = [];
   const timer = setInterval(() => samples.push({ atMs: performance.now(), bytes: gateway.residentBytes() }), 250);
   return {
+    samples: () => samples,
     stop() {
       clearInterval(timer);
       return samples;

@@ -1,20 +1,40 @@
 // Keeps a gateway busy and watches its memory: `npm run soak -- --minutes 60`.
 import build from "../test/support/build.ts";
-import { numberFlag } from "./command-line.ts";
+import { numberFlag, say } from "./command-line.ts";
 import { startFaultGateway } from "./fault-gateway.ts";
-import { runSoak } from "./run-soak.ts";
+import { runSoak, type SoakFigures } from "./run-soak.ts";
+import { type Finding, mebibytes, printFindings } from "./verdict.ts";
 
 const minutes = numberFlag("minutes", 60);
 const restMs = numberFlag("rest", 120) * 1_000;
-const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+const streamsAtOnce = numberFlag("streams", 100);
+const sessionsAtOnce = numberFlag("sessions", 50);
 if (!process.argv.includes("--no-build")) await build();
 await using gateway = await startFaultGateway();
-const figures = await runSoak(gateway, { minutes, restMs, streamsAtOnce: 100, sessionsAtOnce: 50 });
-const { slopeBytesPerHour, residentBytes, burst } = figures;
-console.log(`text streams: ${figures.streams}, live sessions: ${figures.sessions}, failed: ${figures.failures.length}`);
-for (const failure of new Set(figures.failures)) console.log(`  ${failure}`);
-console.log(`resident memory: ${mebibytes(residentBytes.warm)} when warm, ${mebibytes(residentBytes.end)} at the end`);
-console.log(`slope after the warm-up: ${mebibytes(slopeBytesPerHour)} an hour`);
-console.log(`a burst of 1,000 streams: ${mebibytes(burst.growthBytes)} more`);
-console.log(`given back within ${restMs / 1_000} s: ${(burst.givenBack * 100).toFixed(0)} %`);
-process.exitCode = figures.failures.length > 0 ? 1 : 0;
+const figures = await runSoak(gateway, { minutes, restMs, streamsAtOnce, sessionsAtOnce, onProgress: say });
+for (const failure of new Set(figures.failures)) console.log(failure);
+printFindings(findingsOf(figures));
+
+function findingsOf({ streams, sessions, failed, slopeBytesPerHour, residentBytes, burst }: SoakFigures): Finding[] {
+  const { warm, end } = residentBytes;
+  return [
+    {
+      what: `soak, ${minutes} minutes of ${streamsAtOnce} text streams and ${sessionsAtOnce} live sessions at a time`,
+      goal: "none fails",
+      measured: `${streams} streams and ${sessions} sessions, ${failed} failed`,
+      isMet: failed === 0,
+    },
+    {
+      what: "its slope of resident memory after the first third",
+      goal: "< 1 MiB/h",
+      measured: `${mebibytes(slopeBytesPerHour)}/h; ${mebibytes(warm)} when warm, ${mebibytes(end)} at the end`,
+      isMet: slopeBytesPerHour < 2 ** 20,
+    },
+    {
+      what: `burst of ${streamsAtOnce * 10} streams`,
+      goal: "≥ 90 % given back in 120 s",
+      measured: `${mebibytes(burst.growthBytes)} more, ${(burst.givenBack * 100).toFixed(0)} % given back in ${restMs / 1_000} s`,
+      isMet: burst.givenBack >= 0.9,
+    },
+  ];
+}

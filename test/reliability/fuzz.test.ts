@@ -9,7 +9,7 @@ const millisecondsEach = 3_300;
 
 test("the corpus, and twenty seconds of what comes of it, break nothing", { timeout: 120_000 }, async () => {
   await using gateway = await startFaultGateway({ LIVELLM_ATTEMPT_TIMEOUT_MS: "2000" });
-  const figures = await runFuzz(gateway, millisecondsEach, Date.now());
+  const figures = await runFuzz(gateway, { millisecondsEach, seed: Date.now() });
   expect(figures.flatMap(({ target, finds }) => finds.map((find) => `${target}: ${find}`))).toEqual([]);
   for (const { inputs, growthBytes } of figures) {
     expect(inputs).toBeGreaterThan(20);

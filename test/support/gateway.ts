@@ -83,7 +83,9 @@ export function temporaryFolder(): string {
 }
 
 /** From package.json's `"start": "node dist/src/main.js"`; we run elsewhere, so the file gets its whole path. */
-const startArguments = startScript().map((word) => (/\.[jt]s$/.test(word) ? path.join(projectRoot, word) : word));
+export const startArguments: readonly string[] = startScript().map((word) =>
+  /\.[jt]s$/.test(word) ? path.join(projectRoot, word) : word,
+);
 
 function startScript(): readonly string[] {
   const manifest = JSON.parse(readFileSync(path.join(projectRoot, "package.json"), "utf8")) as {
