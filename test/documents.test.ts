@@ -52,6 +52,7 @@ const pages = [
   "docs/adding-a-provider.md",
   "docs/api-examples.md",
   "docs/api-reference.md",
+  "docs/cli.md",
   "docs/configuration.md",
   "docs/images.md",
   "docs/security.md",

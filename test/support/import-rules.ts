@@ -77,11 +77,11 @@ export function importCycles(files: readonly SourceFile[]): readonly string[] {
   return cycles;
 }
 
-/** The files that cannot be reached by imports from `entry`. */
-export function unreachableFiles(files: readonly SourceFile[], entry: string): readonly string[] {
+/** The files that cannot be reached by imports from any of `entries`. */
+export function unreachableFiles(files: readonly SourceFile[], entries: readonly string[]): readonly string[] {
   const byPath = new Map(files.map((file) => [file.path, file]));
   const reached = new Set<string>();
-  const queue = [entry];
+  const queue = [...entries];
   for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
     if (reached.has(name)) continue;
     reached.add(name);

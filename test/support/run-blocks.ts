@@ -14,9 +14,13 @@ export function placesOf(gatewayUrl: string, otherUrl?: string): Places {
   return { [documentedPort]: `localhost:${port}`, ...(otherUrl && { "http://localhost:11434/v1": otherUrl }) };
 }
 
-/** Runs a shell block as it is printed, in the project's folder; returns what it prints. Throws when it fails. */
-export async function runShell(block: CodeBlock, places: Places): Promise<string> {
-  const { code, stdout, stderr } = await run("bash", ["-ec", moved(block.text, places)], { cwd: projectRoot });
+/**
+ * Runs a shell block as it is printed, in the project's folder, with `env` beside this process' own; returns what it prints.
+ * Throws when it fails.
+ */
+export async function runShell(block: CodeBlock, places: Places, env: NodeJS.ProcessEnv = {}): Promise<string> {
+  const options = { cwd: projectRoot, env: { ...process.env, ...env } };
+  const { code, stdout, stderr } = await run("bash", ["-ec", moved(block.text, places)], options);
   if (code !== 0) throw new Error(`${block.place} ended with ${code}: ${stdout}${stderr}`);
   return stdout;
 }
