@@ -2,6 +2,9 @@ import { joinBytes } from "./pcm.ts";
 import { containerName } from "./sniff.ts";
 import { badWav, readWavLayout, type WavLayout } from "./wav-layout.ts";
 
+/** `RIFF`, a size, `WAVE`. */
+const riffBytes = 12;
+
 /**
  * Reads a WAV file as it comes, cut anywhere. Chunks that are not `fmt ` and `data` are skipped, and nothing but the
  * head of a chunk is ever held back, so a header of any length costs no memory. Sizes that a writer could not know (0,
@@ -37,6 +40,7 @@ export class WavReader {
 
   /** Throws when the file ended before its samples began. */
   end(): void {
+    if (this.#state === "riff" && !beginsRiff(this.#pending)) throw badWav(notRiff(this.#pending));
     if (this.#state !== "data" && this.#state !== "end") throw badWav("it ends before its data chunk");
   }
 
@@ -54,13 +58,14 @@ export class WavReader {
     }
   }
 
+  /** What is no RIFF file is held until there is enough of it to name it. */
   #readRiff(bytes: Uint8Array): Uint8Array | undefined {
-    const head = text(bytes, 0, 4);
-    if (!"RIFF".startsWith(head) && !"RF64".startsWith(head)) throw badWav(notRiff(bytes));
-    if (bytes.length < 12) return undefined;
+    const isEnough = bytes.length >= riffBytes;
+    if (!beginsRiff(bytes) && (isEnough || containerName(bytes) !== undefined)) throw badWav(notRiff(bytes));
+    if (!isEnough) return undefined;
     if (text(bytes, 8, 12) !== "WAVE") throw badWav(`it is a RIFF file of "${text(bytes, 8, 12)}"`);
     this.#state = "chunk";
-    return bytes.subarray(12);
+    return bytes.subarray(riffBytes);
   }
 
   #readChunkHead(bytes: Uint8Array): Uint8Array | undefined {
@@ -99,6 +104,11 @@ export class WavReader {
     if (this.#left === 0) this.#state = next;
     return bytes.subarray(passed);
   }
+}
+
+function beginsRiff(bytes: Uint8Array): boolean {
+  const head = text(bytes, 0, 4);
+  return "RIFF".startsWith(head) || "RF64".startsWith(head);
 }
 
 function notRiff(bytes: Uint8Array): string {

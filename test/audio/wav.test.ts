@@ -272,6 +272,15 @@ describe("what cannot be read is refused, saying why", () => {
     expect(read).toThrow(why);
   });
 
+  test.each(cases)("%s, also when it comes byte by byte", (why, file) => {
+    const reader = new WavReader();
+    const read = () => {
+      for (const byte of file) reader.push(Uint8Array.of(byte));
+      reader.end();
+    };
+    expect(read).toThrow(why);
+  });
+
   test("frames of another length than the encoding has", () => {
     const fmt = format(1, 16);
     fmt[12] = 3;
