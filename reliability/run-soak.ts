@@ -22,8 +22,8 @@ export interface SoakFigures {
   /** After the warm-up, a third of the time. */
   readonly slopeBytesPerHour: number;
   readonly residentBytes: { readonly warm: number; readonly end: number };
-  /** What a burst of ten times as many streams added, and how much of that was given back in two minutes. */
-  readonly burst: { readonly growthBytes: number; readonly givenBack: number };
+  /** What a burst of ten times as many streams added, the share of it that was given back, and after how long. */
+  readonly burst: { readonly growthBytes: number; readonly givenBack: number; readonly tookMs: number };
 }
 
 export interface SoakRun {
@@ -164,7 +164,12 @@ async function measureBurst(
   const memory = watchMemory(gateway);
   await Promise.all(Array.from({ length: run.streamsAtOnce * 10 }, (_, i) => stream(faceAt(faces, i))));
   const most = Math.max(...memory.stop().map(({ bytes }) => bytes), gateway.residentBytes());
-  await wait(run.restMs);
   const growthBytes = most - before;
-  return { growthBytes, givenBack: growthBytes <= 0 ? 1 : (most - gateway.residentBytes()) / growthBytes };
+  const givenBack = () => (growthBytes <= 0 ? 1 : (most - gateway.residentBytes()) / growthBytes);
+  const begun = performance.now();
+  while (givenBack() < enough && performance.now() - begun < run.restMs) await wait(500);
+  return { growthBytes, givenBack: givenBack(), tookMs: performance.now() - begun };
 }
+
+/** The share of a burst's growth that has to be given back. */
+const enough = 0.9;

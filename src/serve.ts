@@ -1,5 +1,6 @@
 import { createApp } from "./app.ts";
 import { type Config, readConfig } from "./config.ts";
+import { giveBackMemoryWhenIdle } from "./idle-memory.ts";
 import { createLogger } from "./telemetry/logger.ts";
 
 /**
@@ -13,6 +14,7 @@ export async function serve(environment: Readonly<Record<string, string | undefi
     const app = await createApp(config, logger);
     const { url } = await app.listen();
     logger.info({ url, node: process.version }, "listening");
+    giveBackMemoryWhenIdle();
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       process.once(signal, () => {
         logger.info({ signal, graceMs: config.shutdownGraceMs }, "draining");

@@ -16,7 +16,8 @@ const root = path.join(import.meta.dirname, "..");
 /** The table "Who may import whom". A provider that has no row of its own has that of `providers/x`. */
 const table: ImportTable = {
   main: ["process-environment", "serve"],
-  serve: ["app", "config", "telemetry"],
+  serve: ["app", "config", "idle-memory", "telemetry"],
+  "idle-memory": [],
   "process-environment": [],
   app: ["*"],
   transport: ["gen", "core", "streams"],
