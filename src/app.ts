@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import type { ContextValues } from "@connectrpc/connect";
 import { CallerLimits } from "./access/caller-limits.ts";
-import { createGatekeeper } from "./access/gatekeeper.ts";
+import { createGatekeeper, metricsPage } from "./access/gatekeeper.ts";
 import { LastUse } from "./access/last-use.ts";
 import { refuseOpenBinding } from "./access/open-binding.ts";
 import { principalKey } from "./access/principal.ts";
@@ -11,7 +11,7 @@ import { createCompatSurfaces } from "./compat/surfaces.ts";
 import type { Config, EnvironmentProvider } from "./config.ts";
 import type { AccessToken } from "./core/access.ts";
 import { isLoopback } from "./core/loopback.ts";
-import type { ProviderConfig } from "./core/provider.ts";
+import type { ProviderConfig, ProviderKind } from "./core/provider.ts";
 import { createAdmission } from "./interceptors/auth.ts";
 import { createErrorExplainer } from "./interceptors/explain-error.ts";
 import { createInterceptors } from "./interceptors/index.ts";
@@ -34,12 +34,17 @@ import { dataFolderOf, openStore } from "./store/open-store.ts";
 import { createSealer } from "./store/sealing.ts";
 import type { Store } from "./store/sql-store.ts";
 import type { Logger } from "./telemetry/logger.ts";
+import { prometheusMediaType, prometheusText } from "./telemetry/prometheus-text.ts";
+import { observeState } from "./telemetry/state-meters.ts";
+import { createTelemetry } from "./telemetry/telemetry.ts";
 import { callOriginKey } from "./transport/call-origin.ts";
 import { createHealth } from "./transport/health.ts";
 import { createHttpHandler } from "./transport/http-handler.ts";
 import { createLimitsInterceptor } from "./transport/limits.ts";
+import { CallSlots } from "./transport/limits-slots.ts";
 import { type Listening, listen } from "./transport/listener.ts";
 import { createMessageSockets } from "./transport/message-socket.ts";
+import { createMetricsPage } from "./transport/metrics-page.ts";
 import { createPlayground } from "./transport/playground.ts";
 import { createReflectionRoutes } from "./transport/reflection.ts";
 import { createTlsAcceptor } from "./transport/tls.ts";
@@ -65,6 +70,7 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
   const warn = (message: string) => logger.warn(message);
   const engine = createLocalEngine(config.localEngine);
   const kinds = new Map(providerKinds(engine).map((kind) => [kind.kind, kind]));
+  const telemetry = createTelemetry({ providerNames: conventionalNames(kinds) });
   const dataFolder = dataFolderOf(config.databaseUrl);
   const masterKey = await loadMasterKey({ masterKeyHex: config.masterKey?.reveal(), dataFolder }, warn);
   const store = await openStore(config.databaseUrl, createSealer(masterKey));
@@ -118,6 +124,8 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
   const health = createHealth(services.map(({ service }) => service.typeName));
   const routes = [...services, health.route];
   const explainError = createErrorExplainer(logger);
+  const slots = new CallSlots(config.callLimits);
+  observeState(telemetry.metrics, { slots, health: callHealth });
   const handler = createHttpHandler({
     routes: [...routes, ...createReflectionRoutes(routes.map(({ service }) => service))],
     interceptors: createInterceptors({
@@ -126,23 +134,22 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
       originKey: callOriginKey,
       gatekeeper: access.gatekeeper,
       auditLog: store.audit,
-      admission: createLimitsInterceptor({ ...config.callLimits, callerOf }),
+      telemetry,
+      admission: createLimitsInterceptor({ ...config.callLimits, callerOf }, slots),
       limits: { maxMediaBytes: config.maxMediaBytes },
       furtherChecks: conversationChecks({ schemas: createJsonSchemas(), maxMediaBytes: config.maxMediaBytes }),
     }),
     explainError,
     allowedOrigins: config.corsOrigins,
     limits: { maxMessageBytes: config.maxRequestBytes },
-    admit: createAdmission(access.gatekeeper, logger),
+    admit: createAdmission(access.gatekeeper, { logger, refused: telemetry.refused }),
     logger,
   });
 
   const webSocket = createWebSocketFace({
     dispatcher: handler.dispatcher,
     // Logged by the face itself.
-    admit: ({ authorization, method }) => {
-      access.gatekeeper.admit(authorization, { service: method.parent.typeName, method: method.name });
-    },
+    admit: createAdmission(access.gatekeeper, { refused: telemetry.refused }),
     explainError,
     allowedOrigins: config.corsOrigins,
     limits: { maxMessageBytes: config.maxRequestBytes },
@@ -158,11 +165,17 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
       allowedOrigins: config.corsOrigins,
       maxMessageBytes: config.maxRequestBytes,
     }),
-    admit: createAdmission(access.gatekeeper, logger),
+    admit: createAdmission(access.gatekeeper, { logger, refused: telemetry.refused }),
     environment: config.compatEnvironment,
     trustedProxies: config.trustedProxies,
   });
   const playground = createPlayground();
+  const metrics = createMetricsPage({
+    render: () => prometheusText(telemetry.metrics.snapshot()),
+    mediaType: prometheusMediaType,
+    admit: (authorization) => void access.gatekeeper.admit(authorization, metricsPage),
+    explainError,
+  });
   const tls = config.tls && (await createTlsAcceptor({ files: config.tls, logger }));
 
   let listening: Listening | undefined;
@@ -174,6 +187,7 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
         handler: (request, response) =>
           void (
             playground.serve(request, response) ||
+            metrics.serve(request, response) ||
             compat.handle(request, response) ||
             handler.handle(request, response)
           ),
@@ -200,6 +214,7 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
       await engine.close();
       registry.close();
       access.tokens.close();
+      telemetry.close();
       await store.close();
     },
   };
@@ -237,6 +252,11 @@ function callerOf({ contextValues }: { readonly contextValues: ContextValues }):
   const principal = contextValues.get(principalKey);
   if (principal.kind === "bearer") return `token ${principal.token.id}`;
   return `address ${contextValues.get(callOriginKey).remoteAddress}`;
+}
+
+/** What OpenTelemetry calls the kinds that it has another word for. */
+function conventionalNames(kinds: ReadonlyMap<string, ProviderKind>): ReadonlyMap<string, string> {
+  return new Map(Array.from(kinds, ([name, { conventionalName = name }]) => [name, conventionalName]));
 }
 
 /** The read-only providers: `local`, and one for each key in the environment. */

@@ -36,6 +36,7 @@ const table: ImportTable = {
     "audio",
     "access",
     "store (types)",
+    "telemetry",
   ],
   agent: ["core", "streams", "routing", "telemetry", "tools (types)"],
   live: ["core", "streams", "routing", "audio", "telemetry"],

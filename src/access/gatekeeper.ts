@@ -48,10 +48,14 @@ const administrator: Principal = { kind: "administrator" };
 /** Load balancers ask without a token. */
 const openService = "grpc.health.v1.Health";
 
+/** What `/metrics` is asked for as. */
+export const metricsPage: CalledRpc = { service: "metrics", method: "read" };
+
 const administrativeServices: ReadonlySet<string> = new Set([
   "livellm.v1.AccessService",
   "livellm.v1.ProvidersService",
   "livellm.v1.RoutesService",
+  metricsPage.service,
 ]);
 
 /** RPCs of those services that every caller may use. */

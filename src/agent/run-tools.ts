@@ -1,6 +1,7 @@
 import type { FinishReason, ToolCallPart, ToolResultPart } from "../core/chat.ts";
 import type { ToolChoice } from "../core/tools.ts";
 import { linkedController } from "../streams/signals.ts";
+import type { RouteObservation } from "../telemetry/observation.ts";
 import type { ToolSet } from "../tools/tool-set.ts";
 import type { RunEvent } from "./run-event.ts";
 
@@ -11,6 +12,8 @@ export interface StepCalls {
   readonly toolChoice?: ToolChoice;
   /** Why the model stopped: after an answer that was cut off nothing is run. */
   readonly finishReason: FinishReason;
+  /** Told of each call that is run. */
+  readonly observation?: RouteObservation | undefined;
 }
 
 /**
@@ -47,7 +50,8 @@ export function mayRunTools(reason: FinishReason): boolean {
 /** Always a promise, so that no failure is thrown before all are started. */
 async function answerCall(call: ToolCallPart, step: StepCalls, signal: AbortSignal): Promise<ToolResultPart> {
   const refusal = whyNotRun(call, step);
-  if (!refusal) return await step.tools.call(call, signal);
+  const runTool = () => step.tools.call(call, signal);
+  if (!refusal) return await (step.observation ? step.observation.tool(call, runTool) : runTool());
   return { type: "tool-result", toolCallId: call.id, name: call.name, text: refusal, media: [], failed: true };
 }
 

@@ -41,8 +41,8 @@ export async function* runAgent(input: RunInput, signal: AbortSignal): AsyncGene
     const step = yield* runStep(run, signal);
     const calls = step.parts.filter(isOpenCall).filter(({ executor }) => executor === "server");
     const { finishReason } = step;
-    const { tools, request } = input;
-    const asked = { calls, tools, toolChoice: request.toolChoice, finishReason };
+    const { tools, request, plan } = input;
+    const asked = { calls, tools, toolChoice: request.toolChoice, finishReason, observation: plan.observation };
     const results = calls.length === 0 ? [] : yield* runTools(asked, signal);
     run.add(step, results.length > 0 ? [{ role: "tool", parts: results }] : []);
     if (run.isOver(step)) break;
@@ -53,6 +53,7 @@ export async function* runAgent(input: RunInput, signal: AbortSignal): AsyncGene
 /** One model call, with fallback. */
 async function* runStep(run: Run, signal: AbortSignal): AsyncGenerator<RunEvent, StepResult, undefined> {
   const { plan, request, tools } = run.input;
+  using observation = plan.observation?.step(run.steps.length);
   const step = new Step({
     step: run.steps.length,
     firstIndex: run.steps.at(-1)?.nextIndex ?? 0,
@@ -66,7 +67,8 @@ async function* runStep(run: Run, signal: AbortSignal): AsyncGenerator<RunEvent,
     open: (target: ReadyTarget<"chat">, s: AbortSignal) => openChat(run, target, s),
     meter: () => createChatMeter(() => run.request()),
   };
-  for await (const event of withFallback(plan, call, signal)) yield* step.read(event);
+  const observed = observation ? { ...plan, observation } : plan;
+  for await (const event of withFallback(observed, call, signal)) yield* step.read(event);
   return step.result();
 }
 

@@ -35,6 +35,8 @@ export interface ProviderKind {
   /** What to put in `Provider.kind`. */
   readonly kind: string;
   readonly displayName: string;
+  /** `gen_ai.provider.name` in OpenTelemetry's conventions, where it is not `kind`. */
+  readonly conventionalName?: string;
   /** The RPCs it can serve, as `AgentService/Run`. */
   readonly rpcs: readonly string[];
   readonly apiKeyRequired: boolean;

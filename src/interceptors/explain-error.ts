@@ -31,8 +31,19 @@ export function createErrorExplainer(logger: Logger): ExplainError {
 
 /** The code a caller gets for an error, as `createErrorExplainer` would give it. */
 export function codeOfError(error: unknown, signal: AbortSignal): ErrorCode {
-  if (error instanceof ConnectError && error.details.length > 0) return codeToString(error.code) as ErrorCode;
-  return recogniseError(error, signal)?.code ?? "internal";
+  return failureOf(error, signal).code;
+}
+
+/** The same with the reason; both are of few values, and tell nothing of what was said. */
+export function failureOf(
+  error: unknown,
+  signal: AbortSignal,
+): { readonly code: ErrorCode; readonly reason: FailureReason } {
+  if (error instanceof ConnectError && error.details.length > 0) {
+    const reason = error.cause instanceof LivellmError ? error.cause.reason : "unspecified";
+    return { code: codeToString(error.code) as ErrorCode, reason };
+  }
+  return recogniseError(error, signal) ?? { code: "internal", reason: "internal" };
 }
 
 /** Undefined for errors that nobody foresaw. */

@@ -1,15 +1,18 @@
 import type { ContextKey, Interceptor } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import type { Gatekeeper } from "../access/gatekeeper.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
 import { type AuditLog, createAuditInterceptor } from "./audit.ts";
 import { createAuthInterceptor } from "./auth.ts";
 import type { CallOrigin } from "./call-facts.ts";
 import { createCallerInterceptor } from "./caller.ts";
 import { createErrorsInterceptor } from "./errors.ts";
 import type { ExplainError } from "./explain-error.ts";
-import { createLoggingInterceptor } from "./logging.ts";
+import { logCalls } from "./logging.ts";
+import { measureCalls } from "./measuring.ts";
 import type { RuleLimits } from "./rule.ts";
 import { createValidationInterceptor, type FurtherChecks } from "./validation.ts";
+import { createWatchingInterceptor } from "./watching.ts";
 
 export interface InterceptorDeps {
   readonly logger: Logger;
@@ -25,6 +28,8 @@ export interface InterceptorDeps {
   readonly admission?: Interceptor;
   /** Where administrative changes are written down; nowhere when unset. */
   readonly auditLog?: AuditLog;
+  /** Counts calls, and traces them; nobody does when unset. */
+  readonly telemetry?: Telemetry;
 }
 
 /** What every call goes through, whatever its face. The first is outermost. */
@@ -37,10 +42,14 @@ export function createInterceptors({
   gatekeeper,
   admission,
   auditLog,
+  telemetry,
 }: InterceptorDeps): Interceptor[] {
   return [
     createErrorsInterceptor(explainError, originKey),
-    createLoggingInterceptor(logger, originKey),
+    createWatchingInterceptor([
+      ...(telemetry ? [measureCalls(telemetry, originKey)] : []),
+      logCalls(logger, originKey),
+    ]),
     ...(gatekeeper ? [createAuthInterceptor(gatekeeper)] : []),
     ...(admission ? [admission] : []),
     createCallerInterceptor(originKey),

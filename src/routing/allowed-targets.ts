@@ -1,12 +1,14 @@
 import type { AllowedUse, CallerAccess } from "../core/access.ts";
 import { LivellmError } from "../core/error.ts";
 import type { Route, Target } from "../core/route.ts";
+import type { CallObservation } from "../telemetry/observation.ts";
 import type { IndexedTarget } from "./expand-route.ts";
 import { fitsPattern } from "./model-pattern.ts";
 
-/** A route, and on whose behalf it is planned; without `access` everything is allowed. */
+/** A route, and on whose behalf it is planned; without `access` everything is allowed, without `observation` nobody looks. */
 export interface AskedRoute extends Route {
   readonly access?: CallerAccess;
+  readonly observation?: CallObservation;
 }
 
 /** What the targets of a route are measured by; undefined when all of them may be used. */

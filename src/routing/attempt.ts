@@ -5,6 +5,7 @@ import type { Attempt } from "../core/route.ts";
 import type { Usage } from "../core/usage.ts";
 import { type LinkedController, linkedController } from "../streams/signals.ts";
 import { Watchdog } from "../streams/watchdog.ts";
+import type { AttemptEnd, AttemptObservation } from "../telemetry/observation.ts";
 import { toFailure } from "./failure.ts";
 import type { CallWatch } from "./health.ts";
 import type { PlannedTarget, ReadyTarget } from "./plan.ts";
@@ -32,6 +33,8 @@ export interface AttemptTerms {
   readonly watch: CallWatch | undefined;
   /** Told what it has consumed, when it is over. */
   readonly spent?: ((usage: Usage) => void) | undefined;
+  /** Told how it went, when it is over. */
+  readonly observed?: AttemptObservation | undefined;
 }
 
 /** One target being tried. */
@@ -46,24 +49,28 @@ export class RunningAttempt<C extends Capability, T> {
   readonly #watchdog: Watchdog;
   readonly #watch: CallWatch | undefined;
   readonly #spent: AttemptTerms["spent"];
+  readonly #observed: AttemptObservation | undefined;
   readonly #meter: UsageMeter<T> | undefined;
   #usage: Usage | undefined;
   #held: T[] = [];
   #timedOut = false;
-  #failed = false;
+  #failure: LivellmError | undefined;
+  #outputs = 0;
   #committedAfterMs: number | undefined;
 
   constructor(target: ReadyTarget<C>, call: AttemptCall<C, T>, terms: AttemptTerms, signal: AbortSignal) {
-    const { stallTimeoutMs, watch, spent } = terms;
+    const { stallTimeoutMs, watch, spent, observed } = terms;
     this.target = target;
     this.#watch = watch;
     this.#spent = spent;
+    this.#observed = observed;
     this.#meter = call.meter?.(target);
     this.#controller = linkedController(signal);
     this.#role = call.role;
     this.#commitTimer = setTimeout(() => this.#timeOut(noAnswerWithin(target)), target.attemptTimeoutMs);
     this.#watchdog = new Watchdog(() => this.#timeOut(stalledFor(target, stallTimeoutMs)));
-    this.#iterator = call.open(target, this.#controller.signal)[Symbol.asyncIterator]();
+    const open = () => call.open(target, this.#controller.signal);
+    this.#iterator = (observed ? observed.open(open) : open())[Symbol.asyncIterator]();
   }
 
   /** Runs until the attempt commits (undefined) or has something to pass on. Throws when it fails. */
@@ -98,12 +105,14 @@ export class RunningAttempt<C extends Capability, T> {
 
   /** Tells what was learnt of the target by its failure. */
   fail(error: LivellmError): void {
-    this.#failed = true;
+    this.#failure = error;
     this.#watch?.failed(error);
   }
 
   /** Ends it: aborts first, because a generator's `return()` waits for its pending `next()`. */
   async stop(reason: unknown): Promise<void> {
+    const durationMs = performance.now() - this.#started;
+    const outcome = this.#outcome();
     clearTimeout(this.#commitTimer);
     if (this.#committedAfterMs === undefined) this.#watch?.left();
     else this.#watch?.succeeded();
@@ -111,8 +120,22 @@ export class RunningAttempt<C extends Capability, T> {
     this.#controller.abort(reason);
     this.#controller[Symbol.dispose]();
     await this.#iterator.return?.().catch(() => undefined);
-    const usage = this.#failed && !this.#wasCut("failed") ? this.#usage : this.consumed();
+    const usage = this.#failure && !this.#wasCut("failed") ? this.#usage : this.consumed();
     if (usage) this.#spent?.(usage);
+    this.#observed?.ended({
+      outcome,
+      error: this.#failure,
+      durationMs,
+      firstOutputMs: this.#committedAfterMs,
+      outputs: this.#outputs,
+      usage,
+    });
+  }
+
+  /** As it stands when it is stopped; a signal that has been aborted by then was the caller's, or a clock of its own. */
+  #outcome(): AttemptEnd["outcome"] {
+    if (this.#failure) return this.#timedOut ? "timed_out" : "failed";
+    return this.#committedAfterMs === undefined || this.#controller.signal.aborted ? "cancelled" : "answered";
   }
 
   /** How it stands, or ended, for the caller's list. */
@@ -143,6 +166,7 @@ export class RunningAttempt<C extends Capability, T> {
   }
 
   #account(output: T): T {
+    this.#outputs++;
     if (!tellsUsage(output)) return output;
     const priced = priceOutput(output, this.target.pricing);
     this.#usage = priced.usage;

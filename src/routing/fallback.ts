@@ -135,8 +135,9 @@ class Race<C extends Capability, T> {
   *#start(target: ReadyTarget<C>): Generator<FallbackEvent<C, T>, void, undefined> {
     const watch = this.#enter(target);
     if (watch instanceof LivellmError) return yield* this.#pass(target, { error: watch, skipped: true });
-    const { stallTimeoutMs, spent } = this.#plan;
-    const terms = { stallTimeoutMs, watch, spent };
+    const { stallTimeoutMs, spent, observation } = this.#plan;
+    const observed = observation?.attempt(target, this.#errors.length > 0);
+    const terms = { stallTimeoutMs, watch, spent, observed };
     const attempt = new RunningAttempt(target, this.#call, terms, this.#signal);
     this.#running.set(attempt, settle(attempt));
     if (this.#plan.strategy === "parallel" && this.#plan.staggerMs > 0) this.#armStagger();
@@ -156,6 +157,7 @@ class Race<C extends Capability, T> {
     const report = reportUnused(target, error, skipped ? "skipped" : "failed");
     this.attempts.push(report);
     this.#errors.push(error);
+    this.#plan.observation?.unused(target, skipped ? "skipped" : "failed", error);
     if (!skipped && this.#anotherWillBeTried()) yield { type: "attempt-failed", attempt: report };
   }
 

@@ -86,6 +86,16 @@ export class HealthMemory {
     return breaker?.mayCall(this.#settings.clock()) === "no";
   }
 
+  /** Whether calls are kept from the models at the moment, one by one. */
+  *avoided(): Generator<{ readonly provider: string; readonly model: string; readonly avoided: boolean }> {
+    const nowMs = this.#settings.clock();
+    for (const [provider, { models }] of this.#providers) {
+      for (const [model, { breaker }] of models) {
+        if (model !== "") yield { provider, model, avoided: breaker.mayCall(nowMs) === "no" };
+      }
+    }
+  }
+
   /** How long a model usually takes to begin its answer, in milliseconds; undefined when it has not answered of late. */
   latencyMs(provider: ProviderVersion, model: string): number | undefined {
     return typicalLatency(this.#samples(provider, model), this.#settings.clock());

@@ -4,6 +4,7 @@ import type { Pricing } from "../core/pricing.ts";
 import type { Capabilities, Capability, ContextPolicy } from "../core/provider.ts";
 import type { Strategy } from "../core/route.ts";
 import type { Usage } from "../core/usage.ts";
+import type { RouteObservation } from "../telemetry/observation.ts";
 import type { TargetHealth } from "./health.ts";
 
 /** A target that can be tried: everything a call needs to know, and nothing about vendors. */
@@ -43,4 +44,6 @@ export interface Plan<C extends Capability = Capability> extends Disposable {
   readonly staggerMs: number;
   /** Told what each attempt has consumed, once, when it is over. */
   readonly spent?: (usage: Usage) => void;
+  /** Told what becomes of its targets. */
+  readonly observation?: RouteObservation;
 }

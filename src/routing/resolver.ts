@@ -44,7 +44,7 @@ export function createResolver(options: ResolverOptions): Resolver {
   } = options;
   return {
     async plan(asked, capability, signal) {
-      const { access } = asked;
+      const { access, observation } = asked;
       checkAllowedRoute(asked);
       const route = routeByName(asked, routes);
       const allowed = limitsOf(asked);
@@ -69,6 +69,7 @@ export function createResolver(options: ResolverOptions): Resolver {
           stallTimeoutMs: route.stallTimeoutMs ?? options.stallTimeoutMs,
           staggerMs: route.staggerMs ?? 0,
           ...(access && { spent: access.spent }),
+          ...(observation && { observation: observation.route(capability) }),
           [Symbol.dispose]: release,
         };
       } catch (error) {

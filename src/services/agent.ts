@@ -60,6 +60,7 @@ async function* open(
   const { tools: sources, ...asked } = askedRunFromProto(request, checks);
   using plan = await resolver.plan(askedRoute(request.route, context.values), "chat", context.signal);
   const { toolChoice } = asked.request;
-  using tools = await openToolSet({ sources, toolChoice, fetch: mcpFetch }, context.signal);
+  const openTools = () => openToolSet({ sources, toolChoice, fetch: mcpFetch }, context.signal);
+  using tools = await (plan.observation ? plan.observation.within(openTools) : openTools());
   yield* runAgent({ ...asked, plan, tools, whole, facts: modelFacts }, context.signal);
 }

@@ -134,7 +134,7 @@ export async function startCompatGateway(
     explainError,
     allowedOrigins,
     maxBodyBytes,
-    admit: createAdmission(gatekeeper, logger),
+    admit: createAdmission(gatekeeper, { logger }),
     acceptSocket: createMessageSockets({ allowedOrigins, maxMessageBytes: maxBodyBytes }),
   });
   const server = await listen({

@@ -4,7 +4,8 @@ import { expect, test } from "vitest";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { AgentService } from "../../gen/livellm/v1/agent_service_pb.ts";
 import { LivellmError } from "../../src/core/error.ts";
-import { createLoggingInterceptor } from "../../src/interceptors/logging.ts";
+import { logCalls } from "../../src/interceptors/logging.ts";
+import { createWatchingInterceptor } from "../../src/interceptors/watching.ts";
 
 type Invoke = Parameters<Interceptor>[0];
 
@@ -21,7 +22,7 @@ async function logged(
   const method = service.methods.find(({ methodKind }) => methodKind === "server_streaming");
   const request = { service, method, stream: true, signal, contextValues: createContextValues() };
   const next = (async () => ({ stream: true, message: messages })) as unknown as Invoke;
-  const response = await createLoggingInterceptor(logger, originKey)(next)(request as never);
+  const response = await createWatchingInterceptor([logCalls(logger, originKey)])(next)(request as never);
   return { messages: (response.message as AsyncIterable<unknown>)[Symbol.asyncIterator](), lines };
 }
 

@@ -12,6 +12,7 @@ const kind = "google";
 export const google: ProviderKind = {
   kind,
   displayName: "Google Gemini",
+  conventionalName: "gcp.gemini",
   rpcs: [
     "AgentService/Run",
     "AgentService/RunStream",

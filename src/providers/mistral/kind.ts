@@ -9,6 +9,7 @@ const kind = "mistral";
 export const mistral: ProviderKind = {
   kind,
   displayName: "Mistral",
+  conventionalName: "mistral_ai",
   rpcs: ["AgentService/Run", "AgentService/RunStream", "ModelsService/ListModels"],
   apiKeyRequired: true,
   baseUrlRequired: false,

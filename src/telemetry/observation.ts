@@ -1,0 +1,56 @@
+import type { ToolCallPart, ToolResultPart } from "../core/chat.ts";
+import type { LivellmError } from "../core/error.ts";
+import type { Capability } from "../core/provider.ts";
+import type { Attempt } from "../core/route.ts";
+import type { Usage } from "../core/usage.ts";
+
+/** One call as it is seen from outside. The layers tell it what they do; what metrics and spans come of it, they do not know. */
+export interface CallObservation {
+  /** For a route of the call. */
+  route(capability: Capability): RouteObservation;
+}
+
+/** A route of a call, or one step of an agent's run on it. */
+export interface RouteObservation {
+  /** A target is called. `isFallback`: another one was to be called before it. */
+  attempt(target: ObservedTarget, isFallback: boolean): AttemptObservation;
+  /** A target is not called. */
+  unused(target: ObservedTarget, outcome: "skipped" | "failed", error: LivellmError): void;
+  /** A model call of an agent's run begins, with its attempts; undefined when nobody looks at steps. */
+  step(index: number): StepObservation | undefined;
+  /** Runs a tool. */
+  tool(call: ToolCallPart, run: () => Promise<ToolResultPart>): Promise<ToolResultPart>;
+  /** Does work whose connections belong to the call. */
+  within<T>(work: () => T): T;
+}
+
+/** A step; dispose it when it is over. */
+export interface StepObservation extends RouteObservation, Disposable {}
+
+/** What of a target is told. */
+export interface ObservedTarget {
+  /** The provider's id; empty for an inline one. */
+  readonly provider: string;
+  readonly kind: string;
+  readonly model: string;
+}
+
+/** One target being called. */
+export interface AttemptObservation {
+  /** Opens what the target sends; its connections belong to the attempt. */
+  open<T>(open: () => AsyncIterable<T>): AsyncIterable<T>;
+  /** To be called once. */
+  ended(end: AttemptEnd): void;
+}
+
+/** How an attempt ended. */
+export interface AttemptEnd {
+  readonly outcome: Exclude<Attempt["outcome"], "skipped">;
+  readonly error?: LivellmError | undefined;
+  readonly durationMs: number;
+  /** To its commit; undefined when it did not come to that. */
+  readonly firstOutputMs: number | undefined;
+  /** How many outputs were passed on. */
+  readonly outputs: number;
+  readonly usage: Usage | undefined;
+}
