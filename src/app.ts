@@ -42,7 +42,7 @@ import { createHealth } from "./transport/health.ts";
 import { createHttpHandler } from "./transport/http-handler.ts";
 import { createLimitsInterceptor } from "./transport/limits.ts";
 import { CallSlots } from "./transport/limits-slots.ts";
-import { type Listening, listen } from "./transport/listener.ts";
+import { type AcceptedConnections, type Listening, listen } from "./transport/listener.ts";
 import { createMessageSockets } from "./transport/message-socket.ts";
 import { createMetricsPage } from "./transport/metrics-page.ts";
 import { createPlayground } from "./transport/playground.ts";
@@ -65,8 +65,14 @@ export interface App {
   close(): Promise<void>;
 }
 
+/** What a process that is one of several has from the others. */
+export interface Surroundings {
+  /** The connections that it serves. */
+  readonly accepted: AcceptedConnections;
+}
+
 /** Puts the parts together; the only place that knows them all. */
-export async function createApp(config: Config, logger: Logger): Promise<App> {
+export async function createApp(config: Config, logger: Logger, surroundings?: Surroundings): Promise<App> {
   const warn = (message: string) => logger.warn(message);
   const engine = createLocalEngine(config.localEngine);
   const kinds = new Map(providerKinds(engine).map((kind) => [kind.kind, kind]));
@@ -195,6 +201,7 @@ export async function createApp(config: Config, logger: Logger): Promise<App> {
         onUpgrade: (request, socket, head) =>
           void (compat.onUpgrade(request, socket, head) || webSocket.onUpgrade(request, socket, head)),
         ...config.connectionLimits,
+        ...(surroundings && { accepted: surroundings.accepted }),
         ...(tls && { tls }),
       });
       return listening;

@@ -52,6 +52,8 @@ export interface Config {
   };
   /** How long new calls are still served once the server has turned unready. */
   readonly drainDelayMs: number;
+  /** Processes that serve the port together. */
+  readonly workers: number;
   readonly shutdownGraceMs: number;
   /** Whether the common calls are answered by our own transport code. */
   readonly hotPath: boolean;
@@ -104,6 +106,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       maxHeaderBytes: env.LIVELLM_MAX_HEADER_BYTES,
     },
     drainDelayMs: env.LIVELLM_DRAIN_DELAY_MS,
+    workers: workers(env),
     shutdownGraceMs: env.LIVELLM_SHUTDOWN_GRACE_MS,
     hotPath: env.LIVELLM_HOT_PATH === "on",
     logLevel: env.LOG_LEVEL,
@@ -113,6 +116,14 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     providers: environmentProviders(env),
     ollamaHost: env.OLLAMA_HOST,
   });
+}
+
+function workers({ LIVELLM_WORKERS: count, DATABASE_URL: databaseUrl }: Environment): number {
+  if (count === 1 || databaseUrl !== "sqlite::memory:") return count;
+  throw new Error(
+    "the environment is not right: LIVELLM_WORKERS needs a database that processes can share; DATABASE_URL=sqlite::memory: " +
+      "is in one process alone",
+  );
 }
 
 function tlsFiles(env: Environment): Config["tls"] {

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { Secret } from "./core/secret.ts";
 
 /** One environment variable: what it is for, as docs/configuration.md says it, and how it is read. */
@@ -32,6 +33,14 @@ function oneOf<W extends string>(...words: readonly W[]): (value: string) => W {
 function adminToken(value: string): Secret | undefined {
   if (value === "" || /^[\x21-\x7e]{16,}$/.test(value)) return secret(value);
   throw new RangeError("it must have at least 16 visible ASCII characters: make one with openssl rand -hex 32");
+}
+
+/** Of processes; `auto` is one for each core that this process may use. */
+function workers(value: string): number {
+  if (value === "auto") return availableParallelism();
+  const number = Number(value);
+  if (Number.isInteger(number) && number >= 1 && number <= 256) return number;
+  throw new RangeError("it must be a whole number from 1 to 256, or auto");
 }
 
 function flag(value: string): boolean {
@@ -207,6 +216,11 @@ export const variables = {
       "How long after SIGTERM new calls are still served, while `grpc.health.v1` already says NOT_SERVING: time for load balancers to notice.",
     default: "0",
     read: whole(0, day),
+  },
+  LIVELLM_WORKERS: {
+    description: "Processes that serve the port together; `auto` is one for each core. See `docs/workers.md`.",
+    default: "1",
+    read: workers,
   },
   LIVELLM_SHUTDOWN_GRACE_MS: {
     description: "How long calls under way may go on once new ones are refused.",

@@ -5,3 +5,8 @@ export function processEnvironment(): NodeJS.ProcessEnv {
   if (existsSync(".env")) process.loadEnvFile(".env");
   return process.env;
 }
+
+/** The environment as a worker gets it: the one that its supervisor had at its start, whatever `.env` says by now. */
+export function inheritedEnvironment(): NodeJS.ProcessEnv {
+  return process.env;
+}

@@ -16,8 +16,10 @@ const root = path.join(import.meta.dirname, "..");
 /** The table "Who may import whom". A provider that has no row of its own has that of `providers/x`. */
 const table: ImportTable = {
   main: ["process-environment", "serve"],
-  serve: ["app", "config", "idle-memory", "telemetry"],
+  worker: ["process-environment", "serve"],
+  serve: ["app", "config", "core", "idle-memory", "telemetry", "workers"],
   "idle-memory": [],
+  workers: ["core", "streams"],
   "process-environment": [],
   app: ["*"],
   transport: ["gen", "core", "streams"],
@@ -61,21 +63,22 @@ const table: ImportTable = {
 const packages: ImportTable = {
   undici: ["upstream"],
   ws: ["upstream", "transport"],
-  "node:net": ["upstream", "transport"],
+  "node:net": ["upstream", "transport", "workers"],
   "node:http": ["transport"],
   "node:http2": ["transport"],
   "node:https": ["transport"],
   "node:tls": ["upstream", "transport"],
   "node:dgram": [],
-  "node:child_process": [],
+  "node:child_process": ["workers"],
+  "node:cluster": [],
   openai: ["(types)"],
   "@anthropic-ai/sdk": ["(types)"],
   "@google/genai": ["(types)"],
   "@elevenlabs/elevenlabs-js": ["(types)"],
 };
 
-/** What is started: `npm start`, and `livellm`. */
-const programs = ["src/main.ts", "src/cli/livellm.ts"];
+/** What is started: `npm start`, and `livellm`; and the workers of both. */
+const programs = ["src/main.ts", "src/cli/livellm.ts", "src/worker.ts"];
 
 const files = readSourceTree(root, "src");
 

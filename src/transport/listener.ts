@@ -3,10 +3,14 @@ import http2 from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
+import { serverUrl } from "../core/server-url.ts";
 import { limitConnectionAge } from "./connection-age.ts";
 import type { NodeHandler } from "./node-http.ts";
 import { isHttp2 } from "./preface.ts";
 import type { TlsAcceptor } from "./tls.ts";
+
+/** Connections that another process has accepted: `serve` gets each, until the function that comes back is called. */
+export type AcceptedConnections = (serve: (socket: Socket) => void) => () => void;
 
 export interface ListenOptions {
   /** 0 for any free port. */
@@ -27,6 +31,8 @@ export interface ListenOptions {
   readonly maxConnections?: number;
   /** HTTP/2 connections so old are told to go elsewhere, and their calls finish; never when unset or 0. */
   readonly maxConnectionAgeMs?: number;
+  /** With it no port is opened: these connections are served. */
+  readonly accepted?: AcceptedConnections;
   /** With it the port speaks TLS, and nothing else. */
   readonly tls?: TlsAcceptor;
 }
@@ -50,43 +56,63 @@ const windowBytes = 1024 * 1024;
  * connection tell them apart, with TLS its ALPN does. The HTTP/1 server owns the port, so its time limits stay in force.
  */
 export async function listen(options: ListenOptions): Promise<Listening> {
-  const connections = new Set<Socket>();
+  const connections = new Connections();
   const sessions = new Set<http2.Http2Session>();
   const h2 = createHttp2(options, sessions);
-  const h1 = createHttp1(options);
+  const h1 = createHttp1(options, connections);
   const serveHttp1 = h1.listeners("connection") as ((socket: Socket) => void)[];
   h1.removeAllListeners("connection");
   const serve = (socket: Socket, isHttp2Socket: boolean) => {
     if (isHttp2Socket) serveHttp2(h2, socket);
     else for (const serveSocket of serveHttp1) serveSocket.call(h1, socket);
   };
-  const track = (socket: Socket) => {
-    connections.add(socket);
-    socket.once("close", () => connections.delete(socket));
-  };
   const serveSecure = (socket: TLSSocket) => {
-    track(socket); // beside the connection below it: what it has read is what was in the encryption
+    connections.track(socket); // beside the connection below it: what it has read is what was in the encryption
     serve(socket, socket.alpnProtocol === "h2");
   };
   const accept =
     options.tls?.accepting(serveSecure) ??
     ((socket) => isHttp2(socket, options.firstByteTimeoutMs ?? 10_000, (found) => serve(socket, found)));
   h1.on("connection", (socket: Socket) => {
-    track(socket);
+    connections.track(socket);
     accept(socket);
   });
-  if (options.maxConnections !== undefined) h1.maxConnections = options.maxConnections;
-  await bind(h1, options);
-  const { port } = h1.address() as AddressInfo;
-  const authority = options.host.includes(":") ? `[${options.host}]` : options.host;
+  const { port, stop } = options.accepted ? follow(h1, options.accepted, options.port) : await bind(h1, options);
   return {
     port,
-    url: `${options.tls ? "https" : "http"}://${authority}:${port}`,
-    close: createClose(h1, sessions, connections),
+    url: serverUrl({ host: options.host, port, secure: options.tls !== undefined }),
+    close: createClose(stop, sessions, connections),
   };
 }
 
-function createHttp1(options: ListenOptions): http.Server {
+/** The connections that are open. */
+class Connections {
+  readonly open = new Set<Socket>();
+  readonly #empty = Promise.withResolvers<void>();
+  #closing = false;
+
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  track(socket: Socket): void {
+    this.open.add(socket);
+    socket.once("close", () => {
+      this.open.delete(socket);
+      if (this.#closing && this.open.size === 0) this.#empty.resolve();
+    });
+  }
+
+  /** Closes those that have never said anything; resolves when the others are closed too. */
+  close(): Promise<void> {
+    this.#closing = true;
+    for (const socket of this.open) if (socket.bytesRead === 0) socket.destroy();
+    if (this.open.size === 0) this.#empty.resolve();
+    return this.#empty.promise;
+  }
+}
+
+function createHttp1(options: ListenOptions, connections: Connections): http.Server {
   const server = http.createServer({
     maxHeaderSize: options.maxHeaderBytes ?? usualMaxHeaderBytes,
     keepAliveTimeout: 75_000,
@@ -100,7 +126,7 @@ function createHttp1(options: ListenOptions): http.Server {
   });
   server.on("request", (request, response) => {
     // While closing, a connection that becomes idle has to be let go: node itself would keep it alive.
-    response.once("close", () => server.listening || server.closeIdleConnections());
+    response.once("close", () => connections.closing && server.closeIdleConnections());
     options.handler(request, response);
   });
   if (options.onUpgrade) server.on("upgrade", options.onUpgrade);
@@ -140,26 +166,48 @@ function takeStreams(server: http2.Http2Server, onStream: NonNullable<ListenOpti
   });
 }
 
-function bind(server: http.Server, { port, host }: ListenOptions): Promise<void> {
+/** What brings the connections. */
+interface Source {
+  readonly port: number;
+  /** No more of them, and the idle ones go. */
+  stop(): void;
+}
+
+function bind(server: http.Server, { port, host, maxConnections }: ListenOptions): Promise<Source> {
+  if (maxConnections !== undefined) server.maxConnections = maxConnections;
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, () => {
       server.off("error", reject);
-      resolve();
+      resolve({ port: (server.address() as AddressInfo).port, stop: () => void server.close() });
     });
   });
 }
 
-function createClose(server: http.Server, sessions: Set<http2.Http2Session>, connections: Set<Socket>) {
+function follow(server: http.Server, accepted: AcceptedConnections, port: number): Source {
+  // It sets up the clocks that its time limits are kept by when it begins to listen, which it never does.
+  server.emit("listening");
+  const unfollow = accepted((socket) => server.emit("connection", socket));
+  return {
+    port,
+    stop() {
+      unfollow();
+      server.close();
+    },
+  };
+}
+
+function createClose(stop: () => void, sessions: Set<http2.Http2Session>, connections: Connections) {
   let closed: Promise<void> | undefined;
+  const begin = () => {
+    stop();
+    for (const session of sessions) session.close();
+    return connections.close();
+  };
   return async (graceMs = 5_000): Promise<void> => {
-    closed ??= new Promise((resolve) => {
-      server.close(() => resolve());
-      for (const session of sessions) session.close();
-      for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
-    });
+    closed ??= begin();
     const force = setTimeout(() => {
-      for (const socket of connections) socket.destroy();
+      for (const socket of connections.open) socket.destroy();
     }, graceMs);
     await closed;
     clearTimeout(force);

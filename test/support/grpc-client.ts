@@ -33,9 +33,10 @@ const definitions = protoLoader.loadSync(
   },
 );
 
-/** Connects without TLS. `method` is the name of the RPC, such as `AgentService/Run`. */
-export function createGrpcClient(url: string): GrpcClient {
-  const client = new grpc.Client(new URL(url).host, grpc.credentials.createInsecure());
+/** Connects without TLS. `method` is the name of the RPC, such as `AgentService/Run`. `ownConnection`: none that clients share. */
+export function createGrpcClient(url: string, { ownConnection = false } = {}): GrpcClient {
+  const options = ownConnection ? { "grpc.use_local_subchannel_pool": 1 } : {};
+  const client = new grpc.Client(new URL(url).host, grpc.credentials.createInsecure(), options);
   return {
     unary: (name, request, { metadata = {}, deadline } = {}) =>
       new Promise((resolve, reject) => {

@@ -1,0 +1,52 @@
+import type { Socket } from "node:net";
+import type { FromWorker, ToWorker } from "./worker-messages.ts";
+
+/** A worker's side of what it has with its supervisor. */
+export interface SupervisorLink {
+  /** Hands over every connection that this worker is given, until the function that it returns says that it is enough. */
+  readonly accepted: (serve: (socket: Socket) => void) => () => void;
+  /** This worker serves from now on. */
+  ready(): void;
+}
+
+export interface SupervisorLinkOptions {
+  /** The supervisor wants this worker to end. */
+  readonly onDrain: () => void;
+  /** The supervisor is gone, and its port with it. */
+  readonly onAlone: () => void;
+}
+
+/** To be called first of all in a worker: what the supervisor says before is lost. Throws in a process that has none. */
+export function linkToSupervisor({ onDrain, onAlone }: SupervisorLinkOptions): SupervisorLink {
+  if (process.send === undefined) throw new Error("a worker is started by the server, and not by hand");
+  let serve: ((socket: Socket) => void) | undefined;
+  const take = (socket: Socket | undefined) => {
+    tell({ type: "taken" });
+    if (!socket) return tell({ type: "closed" }); // it was closed on the way
+    socket.once("close", () => tell({ type: "closed" }));
+    // An HTTP/1 client may end its side and wait for the answer; what needs it otherwise says so.
+    socket.allowHalfOpen = true;
+    if (serve) serve(socket);
+    else socket.destroy();
+  };
+  process.on("message", (message: ToWorker, socket?: Socket) => {
+    if (message.type === "connection") take(socket);
+    else onDrain();
+  });
+  process.once("disconnect", onAlone);
+  return {
+    ready: () => tell({ type: "ready" }),
+    accepted(server) {
+      serve = server;
+      return () => {
+        serve = undefined;
+        tell({ type: "draining" });
+      };
+    },
+  };
+}
+
+function tell(message: FromWorker): void {
+  // A supervisor that is gone has nobody who reads it; `disconnect` says so.
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
+}

@@ -1,0 +1,12 @@
+/** What the supervisor tells a worker. A connection comes with its socket. */
+export type ToWorker = { readonly type: "connection" } | { readonly type: "drain" };
+
+/**
+ * What a worker tells the supervisor: that it serves; that it has taken the connection it was given, and may be given the
+ * next; that one of its connections is closed; that it wants no more of them.
+ */
+export type FromWorker =
+  | { readonly type: "ready" }
+  | { readonly type: "taken" }
+  | { readonly type: "closed" }
+  | { readonly type: "draining" };

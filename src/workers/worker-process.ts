@@ -1,0 +1,108 @@
+import { type ChildProcess, fork } from "node:child_process";
+import type { Socket } from "node:net";
+import type { Receiver } from "./acceptor.ts";
+import type { FromWorker, ToWorker } from "./worker-messages.ts";
+
+/** How a worker ended. */
+export interface WorkerEnd {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly lifeMs: number;
+}
+
+export interface WorkerProcessOptions {
+  /** Its place, from 1; it is in each of its log lines. */
+  readonly number: number;
+  /** The file it runs. */
+  readonly entry: string;
+  readonly environment: NodeJS.ProcessEnv;
+  /** It may be given a connection again. */
+  readonly onFree: () => void;
+}
+
+/** One worker, from its start to its end; node's own options (`--max-semi-space-size` and the like) are those of this process. */
+export class WorkerProcess implements Receiver {
+  readonly number: number;
+  /** Whether it came to serve; false when it ended first. */
+  readonly ready: Promise<boolean>;
+  readonly ended: Promise<WorkerEnd>;
+  /** Those that it was given and has not closed. */
+  connections = 0;
+  readonly #options: WorkerProcessOptions;
+  readonly #child: ChildProcess;
+  readonly #startMs = performance.now();
+  readonly #ready = Promise.withResolvers<boolean>();
+  readonly #ended = Promise.withResolvers<WorkerEnd>();
+  #serving = false;
+  /** It has not yet said that it has the last connection: one that is stuck gets no more of them. */
+  #giving = false;
+
+  constructor(options: WorkerProcessOptions) {
+    const { number, entry, environment } = options;
+    this.#options = options;
+    this.number = number;
+    this.ready = this.#ready.promise;
+    this.ended = this.#ended.promise;
+    this.#child = fork(entry, [String(number)], { env: environment });
+    this.#child.on("message", (message) => this.#hear(message as FromWorker));
+    this.#child.once("exit", (code, signal) => this.#end(code, signal));
+    // It could not be started, or told something: its exit says the rest, where there is one.
+    this.#child.on("error", () => {
+      if (this.#child.pid === undefined) this.#end(null, null);
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get free(): boolean {
+    return this.#serving && !this.#giving;
+  }
+
+  give(socket: Socket): void {
+    this.#giving = true;
+    this.connections++;
+    const connection: ToWorker = { type: "connection" };
+    this.#child.send(connection, socket, (error) => {
+      if (error) socket.destroy();
+    });
+  }
+
+  /** Lets its calls finish, and ends it. */
+  drain(): void {
+    const drain: ToWorker = { type: "drain" };
+    if (this.#child.connected) this.#child.send(drain, () => undefined);
+  }
+
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
+  #hear(message: FromWorker): void {
+    switch (message.type) {
+      case "ready":
+        this.#serving = true;
+        this.#ready.resolve(true);
+        break;
+      case "taken":
+        this.#giving = false;
+        this.#options.onFree();
+        break;
+      case "closed":
+        this.connections--;
+        break;
+      case "draining":
+        this.#serving = false;
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #end(code: number | null, signal: string | null): void {
+    this.#serving = false;
+    this.#ready.resolve(false);
+    this.#ended.resolve({ code, signal, lifeMs: Math.round(performance.now() - this.#startMs) });
+  }
+}
