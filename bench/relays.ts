@@ -30,13 +30,17 @@ export function startVendor(): Promise<PinnedProcess> {
 
 /** The product as `npm start` runs it, with a store in memory and every default on. */
 export function startLivellm(env: Readonly<Record<string, string>> = {}): Promise<PinnedProcess> {
-  const profile = process.env.BENCH_CPU_PROF;
   return startPinned({
     core: gatewayCore,
-    args: [...(profile ? ["--cpu-prof", `--cpu-prof-dir=${profile}`] : []), path.join(distFolder, "src/main.js")],
+    args: ["--max-semi-space-size=8", ...profilerOptions(), path.join(distFolder, "src/main.js")],
     env: { PORT: "0", DATABASE_URL: `sqlite:${temporaryFile()}`, ...env },
     listens: /"url":"http:\/\/127\.0\.0\.1:(\d+)"/,
   });
+}
+
+/** Further options of node for the product alone, such as `--cpu-prof`, or what loads a profiler. */
+function profilerOptions(): readonly string[] {
+  return process.env.BENCH_NODE_OPTIONS?.split(" ") ?? [];
 }
 
 function temporaryFile(): string {

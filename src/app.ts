@@ -192,6 +192,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
         host: config.host,
         handler: (request, response) =>
           void (
+            handler.handleCall(request, response) || // first: nearly every request is one
             playground.serve(request, response) ||
             metrics.serve(request, response) ||
             compat.handle(request, response) ||

@@ -35,7 +35,8 @@ export function createCallerInterceptor(originKey: ContextKey<CallOrigin>): Inte
 }
 
 function setRequestId(header: Headers, requestId: string): void {
-  for (const [name, value] of Object.entries(requestIdHeader(requestId))) header.set(name, value);
+  const { "x-request-id": value } = requestIdHeader(requestId);
+  if (value !== undefined) header.set("x-request-id", value);
 }
 
 async function* withFirst<T>(messages: AsyncIterable<T>, seeFirst: (message: T) => void): AsyncGenerator<T> {

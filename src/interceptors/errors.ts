@@ -1,4 +1,5 @@
 import type { ContextKey, Interceptor } from "@connectrpc/connect";
+import { tapped } from "../streams/tap.ts";
 import { type CallOrigin, callerKey } from "./call-facts.ts";
 import { abortError, type ExplainError } from "./explain-error.ts";
 
@@ -24,16 +25,16 @@ function requestIdOf({ contextValues }: Request, originKey: ContextKey<CallOrigi
   return contextValues.get(callerKey)?.requestId || contextValues.get(originKey).requestId;
 }
 
-async function* explainStream<T>(
+function explainStream<T>(
   messages: AsyncIterable<T>,
   signal: AbortSignal,
   explained: (error: unknown) => unknown,
-): AsyncGenerator<T> {
-  try {
-    yield* messages;
+): AsyncIterable<T> {
+  return tapped(messages, {
+    failed: explained,
     // A stream that ends because it was aborted is not complete, and must not look so.
-    if (signal.aborted) throw abortError(signal);
-  } catch (error) {
-    throw explained(error);
-  }
+    ended() {
+      if (signal.aborted) throw explained(abortError(signal));
+    },
+  });
 }

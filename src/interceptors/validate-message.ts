@@ -12,6 +12,7 @@ export type Validate = (desc: DescMessage, message: Message) => readonly Violati
  */
 export function createValidator(limits: RuleLimits): Validate {
   const compiled = new Map<string, Check>();
+  const whole = new Map<DescMessage, Check>();
   const compile = (desc: DescMessage, optional: readonly string[]): Check => {
     const key = `${desc.typeName} ${optional.join()}`;
     const known = compiled.get(key);
@@ -25,9 +26,14 @@ export function createValidator(limits: RuleLimits): Validate {
     steps.push(...ruleChecks(desc, optional, limits), ...nestedChecks(desc, compile));
     return check;
   };
+  const checkOf = (desc: DescMessage): Check => {
+    const check = whole.get(desc) ?? compile(desc, []);
+    whole.set(desc, check);
+    return check;
+  };
   return (desc, message) => {
     const violations: Violation[] = [];
-    compile(desc, [])(message as Message & Fields, undefined, (path, finding) => {
+    checkOf(desc)(message as Message & Fields, undefined, (path, finding) => {
       const field = pathToText(path) + (finding.below ?? "");
       const known = violations.some((each) => each.field === field && each.reason === finding.reason);
       if (!known) violations.push({ field, description: finding.description, reason: finding.reason });

@@ -1,5 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ContextValues, type HandlerContext } from "@connectrpc/connect";
+import { Metadata } from "./metadata.ts";
 
 /** What a call's context is made of. */
 export interface CallContextInit {
@@ -40,8 +41,8 @@ export function createCallContext(init: CallContextInit): CallContext {
     service: init.method.parent,
     signal: controller.signal,
     timeoutMs: () => (endMs === undefined ? undefined : endMs - Date.now()),
-    responseHeader: new Headers(),
-    responseTrailer: new Headers(),
+    responseHeader: new Metadata(),
+    responseTrailer: new Metadata(),
     abort(reason) {
       clearTimeout(timer);
       requestSignal?.removeEventListener("abort", follow);

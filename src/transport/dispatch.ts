@@ -8,6 +8,7 @@ import {
   type MethodImplSpec,
 } from "@connectrpc/connect";
 import { LivellmError } from "../core/error.ts";
+import { mapped } from "../streams/mapped.ts";
 import { type CallContext, createCallContext } from "./call-context.ts";
 import { type CallOrigin, callOriginKey } from "./call-origin.ts";
 import { methodsOf, type ServiceRoute } from "./service-route.ts";
@@ -56,6 +57,8 @@ export interface Dispatcher {
 type Invoke = Parameters<Interceptor>[0];
 type InterceptedRequest = Parameters<Invoke>[0];
 type InterceptedResponse = Awaited<ReturnType<Invoke>>;
+export type UnaryAnswer = Extract<InterceptedResponse, { readonly stream: false }>;
+export type StreamAnswer = Extract<InterceptedResponse, { readonly stream: true }>;
 
 /** Aborting without a reason builds a DOMException each time: 9 % of a unary call when it was profiled. */
 const over = new Error("the call is over");
@@ -183,7 +186,9 @@ function invocation(spec: MethodImplSpec): Invoke {
 function contextFor(request: InterceptedRequest): HandlerContext {
   const context = request.contextValues.get(contextKey);
   if (context === undefined) throw new Error("a call without its context");
-  return { ...context, requestHeader: request.header, signal: request.signal, values: request.contextValues };
+  const { header, signal, contextValues } = request;
+  const isSame = header === context.requestHeader && signal === context.signal && contextValues === context.values;
+  return isSame ? context : { ...context, requestHeader: header, signal, values: contextValues };
 }
 
 function messagesOf(request: InterceptedRequest): AsyncIterable<Message> {
@@ -195,11 +200,11 @@ async function* one<T>(value: T): AsyncGenerator<T> {
 }
 
 /** Services yield plain objects; a face writes messages. */
-async function* complete<O extends DescMessage>(
+function complete<O extends DescMessage>(
   output: O,
   messages: AsyncIterable<Parameters<typeof create<O>>[1]>,
-): AsyncGenerator<MessageShape<O>> {
-  for await (const message of messages) yield create(output, message);
+): AsyncIterable<MessageShape<O>> {
+  return mapped(messages, (message) => create(output, message));
 }
 
 async function onlyMessage(requests: AsyncIterable<Message>, method: DescMethod): Promise<Message> {

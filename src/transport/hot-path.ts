@@ -7,7 +7,7 @@ import { createHotCodec, type HotCodec } from "./hot-codec.ts";
 import { type HotFace, hotFaceOf, hotTimeoutMs } from "./hot-face.ts";
 import { RequestStream, readOnly, readWhole } from "./hot-requests.ts";
 import { createHotResponse, type HotEnding, type HotResponse } from "./hot-response.ts";
-import { webHeadersOf } from "./node-http.ts";
+import { Metadata } from "./metadata.ts";
 import type { ExplainError } from "./refusal.ts";
 import { assignRequestId } from "./request-id.ts";
 
@@ -55,7 +55,7 @@ export function createHotPath(options: HotPathOptions): ServeStream {
       origin: { requestId, remoteAddress: remoteAddressOf(stream), face: face.framing === "grpc" ? "grpc" : "connect" },
       httpMethod: "POST",
       url: urlOf(headers),
-      headers: webHeadersOf({ headers }),
+      headers: new Metadata(headers),
       ...timeoutOf(headers, face),
     });
     const response = createHotResponse(stream, face, requestId);

@@ -43,6 +43,8 @@ export interface HttpHandlerOptions {
 
 export interface HttpHandler {
   readonly handle: NodeHandler;
+  /** The same for requests on the path of an RPC alone; false for every other, which is left alone. */
+  handleCall(request: NodeRequest, response: NodeResponse): boolean;
   /** For the listener: takes the common calls over HTTP/2 ahead of `handle`, which can serve them all. */
   readonly handleStream: ServeStream;
   /** Calls methods for other faces, through the same interceptors. */
@@ -99,7 +101,12 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
     ...(options.admit && { admit: options.admit }),
     ...(options.registry && { registry: options.registry }),
   });
-  return { handle, handleStream, dispatcher, drain: gate.close };
+  const handleCall = (request: NodeRequest, response: NodeResponse): boolean => {
+    if (dispatcher.find(pathOf(request)) === undefined) return false;
+    handle(request, response);
+    return true;
+  };
+  return { handle, handleCall, handleStream, dispatcher, drain: gate.close };
 }
 
 /** Serves a request on the path of an RPC by the face that fits it. */

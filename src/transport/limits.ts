@@ -1,6 +1,7 @@
 import type { Interceptor } from "@connectrpc/connect";
 import { LivellmError } from "../core/error.ts";
 import { type LinkedController, linkedController } from "../streams/signals.ts";
+import { tapped } from "../streams/tap.ts";
 import { CallSlots, type Slot, type SlotLimits } from "./limits-slots.ts";
 
 type Invoke = Parameters<Interceptor>[0];
@@ -85,16 +86,20 @@ function startSession(signal: AbortSignal, slot: Slot, maxSessionMs: number): Se
   };
 }
 
-async function* withinSession<T>(messages: AsyncIterable<T>, session: Session): AsyncGenerator<T> {
-  try {
-    yield* messages;
-    const cut = session.explain();
-    if (cut !== undefined) throw cut;
-  } catch (error) {
-    throw session.explain(error);
-  } finally {
-    session.end();
-  }
+function withinSession<T>(messages: AsyncIterable<T>, session: Session): AsyncIterable<T> {
+  return tapped(messages, {
+    ended() {
+      const cut = session.explain();
+      session.end();
+      if (cut !== undefined) throw cut;
+    },
+    failed(error) {
+      const explained = session.explain(error);
+      session.end();
+      return explained;
+    },
+    left: () => session.end(),
+  });
 }
 
 function withAttempts(reason: unknown, error: unknown): unknown {

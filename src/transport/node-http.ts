@@ -27,13 +27,3 @@ export function remoteAddressOf(request: NodeRequest): string {
     return "";
   }
 }
-
-/** The request's headers for the web API; HTTP/2's pseudo headers are left out. */
-export function webHeadersOf(request: Pick<NodeRequest, "headers">): Headers {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (name.startsWith(":") || value === undefined) continue;
-    for (const one of Array.isArray(value) ? value : [value]) headers.append(name, String(one));
-  }
-  return headers;
-}

@@ -6,8 +6,9 @@ import type { Logger } from "pino";
 import { cancelled, LivellmError } from "../core/error.ts";
 import type { CallOrigin } from "./call-origin.ts";
 import { timeoutMsOf } from "./call-timeout.ts";
-import type { Call, CallableMethod } from "./dispatch.ts";
-import { headerOf, type NodeRequest, type NodeResponse, webHeadersOf } from "./node-http.ts";
+import type { Call, CallableMethod, StreamAnswer, UnaryAnswer } from "./dispatch.ts";
+import { Metadata } from "./metadata.ts";
+import { headerOf, type NodeRequest, type NodeResponse } from "./node-http.ts";
 import { type ExplainError, errorObject, sendError, sendJson } from "./refusal.ts";
 import { BodyTooLarge, readBody } from "./request-body.ts";
 import { chooseFraming, type StreamFraming } from "./stream-framing.ts";
@@ -37,30 +38,39 @@ export interface PlainRequest {
  */
 export async function servePlain(plain: PlainRequest, options: PlainOptions): Promise<void> {
   const { method, request, response, origin } = plain;
-  const client = watchClient(response);
   let call: Call | undefined;
+  const client = watchClient(response, () => call?.end(cancelled()));
   try {
     refuseClientStreams(method.desc);
     const timeoutMs = timeoutMsOf(request);
     const message = await readMessage(plain, options.maxMessageBytes);
-    call = method.start({
-      origin: { ...origin, face: faceOf(method.desc, request) },
-      httpMethod: request.method ?? "POST",
-      url: request.url ?? "",
-      headers: webHeadersOf(request),
-      signal: client.signal,
-      ...(timeoutMs !== undefined && { timeoutMs }),
-    });
+    call = startCall(plain, timeoutMs);
+    if (client.gone()) call.end(cancelled());
     await answer(plain, call, message, options.explainError);
   } catch (error) {
     if (client.gone() || response.headersSent) return;
-    const status = options.explainError(error, origin.requestId, client.signal);
+    const status = options.explainError(error, origin.requestId);
     if (status !== error) logRefusal(plain, status, options.logger);
-    if (call) setMetadata(response, call);
+    if (call) setMetadata(response, metadataOf(call));
     sendError(response, status, error instanceof BodyTooLarge ? 413 : undefined);
   } finally {
     client.finished();
+    call?.end();
   }
+}
+
+function startCall({ method, request, origin }: PlainRequest, timeoutMs: number | undefined): Call {
+  return method.start({
+    origin: { ...origin, face: faceOf(method.desc, request) },
+    httpMethod: request.method ?? "POST",
+    url: request.url ?? "",
+    headers: new Metadata(request.headers),
+    ...(timeoutMs !== undefined && { timeoutMs }),
+  });
+}
+
+function metadataOf({ context }: Call): Pick<UnaryAnswer, "header" | "trailer"> {
+  return { header: context.responseHeader, trailer: context.responseTrailer };
 }
 
 /** A request that was refused before its call began, so that no interceptor has logged it. */
@@ -73,15 +83,16 @@ function logRefusal({ method, origin }: PlainRequest, { code }: ConnectError, lo
  * Notices when the client goes away before the response is complete. It keeps its own flag: `writableFinished` was seen
  * true on streams that had not finished.
  */
-function watchClient(response: NodeResponse) {
-  const controller = new AbortController();
+function watchClient(response: NodeResponse, left: () => void) {
   let finished = false;
+  let gone = false;
   response.once("close", () => {
-    if (!finished) controller.abort(cancelled());
+    if (finished) return;
+    gone = true;
+    left();
   });
   return {
-    signal: controller.signal,
-    gone: () => controller.signal.aborted,
+    gone: () => gone,
     finished: () => {
       finished = true;
     },
@@ -124,52 +135,41 @@ function messageInQuery(request: NodeRequest): Uint8Array {
 }
 
 async function answer(plain: PlainRequest, call: Call, message: Message, explainError: ExplainError): Promise<void> {
-  const answers = call.answers(one(message));
-  try {
-    if (plain.method.desc.methodKind === "unary") await sendUnary(plain, call, answers);
-    else await sendStream(plain, call, answers, explainError);
-  } finally {
-    // First the signal, then return(): a generator's return() waits for what it is waiting for.
-    call.end();
-    await answers.return(undefined).catch(() => undefined);
-  }
+  const oneMessage = plain.method.desc.methodKind === "unary";
+  const answered = await call.respond(oneMessage ? message : one(message));
+  if (answered.stream) return sendStream(plain, call, answered, explainError);
+  sendUnary(plain, answered);
 }
 
 async function* one(message: Message): AsyncGenerator<Message> {
   yield message;
 }
 
-async function sendUnary(
-  { method, response, registry }: PlainRequest,
-  call: Call,
-  answers: AsyncGenerator<Message>,
-): Promise<void> {
-  const { value } = await answers.next();
-  // One more, so that the call runs to its end and its trailers are known.
-  await answers.next();
-  setMetadata(response, call);
-  sendJson(response, 200, toJsonString(method.desc.output, value, registry && { registry }));
+function sendUnary({ method, response, registry }: PlainRequest, answered: UnaryAnswer): void {
+  setMetadata(response, answered);
+  sendJson(response, 200, toJsonString(method.desc.output, answered.message, registry && { registry }));
 }
 
 /** What a handler has set of headers and trailers, which are headers with a prefix here. */
-function setMetadata(response: NodeResponse, { context }: Call): void {
-  for (const [name, header] of context.responseHeader) response.setHeader(name, header);
-  for (const [name, trailer] of context.responseTrailer) response.setHeader(`trailer-${name}`, trailer);
+function setMetadata(response: NodeResponse, { header, trailer }: Pick<UnaryAnswer, "header" | "trailer">): void {
+  for (const [name, value] of header) response.setHeader(name, value);
+  for (const [name, value] of trailer) response.setHeader(`trailer-${name}`, value);
 }
 
 /** An error before the first message is thrown, and becomes the HTTP status; a later one is the record at the end. */
 async function sendStream(
   plain: PlainRequest,
   call: Call,
-  answers: AsyncGenerator<Message>,
+  answered: StreamAnswer,
   explainError: ExplainError,
 ): Promise<void> {
   const { method, request, response, origin, registry } = plain;
   const framing = chooseFraming(headerOf(request, "accept"));
-  let next = await answers.next();
-  sendHead(response, framing, call.context.responseHeader);
+  const messages = answered.message[Symbol.asyncIterator]();
   try {
-    for (; !next.done; next = await answers.next()) {
+    let next = await messages.next();
+    sendHead(response, framing, answered.header);
+    for (; !next.done; next = await messages.next()) {
       if (response.destroyed) return;
       const text = toJsonString(method.desc.output, next.value, registry && { registry });
       const room = response.write(framing.message(text));
@@ -177,8 +177,13 @@ async function sendStream(
     }
     response.end(framing.status());
   } catch (error) {
+    if (!response.headersSent) throw error;
     if (response.destroyed) return;
     response.end(framing.status(errorObject(explainError(error, origin.requestId, call.context.signal))));
+  } finally {
+    // First the signal, then return(): a generator's return() waits for what it is waiting for.
+    call.end();
+    await messages.return?.().catch(() => undefined);
   }
 }
 

@@ -30,11 +30,11 @@ export function sendRefusal(response: NodeResponse, error: ConnectError, httpSta
 
 /** Answers with a JSON text and ends the response. */
 export function sendJson(response: NodeResponse, httpStatus: number, json: string): void {
-  const body = Buffer.from(json);
   if (!response.hasHeader("content-type")) response.setHeader("content-type", "application/json");
-  response.setHeader("content-length", body.length);
+  response.setHeader("content-length", Buffer.byteLength(json));
   response.writeHead(httpStatus);
-  response.end(body);
+  // As text: node sends it in one piece with the head then.
+  response.end(json);
 }
 
 function statusOf(code: Code): number {

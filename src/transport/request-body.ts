@@ -33,10 +33,15 @@ export async function readBody(request: NodeRequest, maxBytes: number): Promise<
       request.off("data", take);
       refuse(request, maxBytes).catch(reject);
     };
+    let whole = false;
     request.on("data", take);
-    request.once("end", () => resolve(Buffer.concat(chunks)));
+    request.once("end", () => {
+      whole = true;
+      resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+    });
     request.once("error", reject);
-    request.once("close", () => reject(new Error("the request ended early")));
+    // Every request closes, and an error that nobody sees was 7 % of a unary call when it was profiled: its stack is walked.
+    request.once("close", () => whole || reject(new Error("the request ended early")));
   });
 }
 

@@ -5,7 +5,8 @@ import type { Logger } from "pino";
 import { LivellmError } from "../core/error.ts";
 import { timeoutMsOf } from "./call-timeout.ts";
 import type { Call, CallableMethod } from "./dispatch.ts";
-import { headerOf, type NodeRequest, remoteAddressOf, webHeadersOf } from "./node-http.ts";
+import { Metadata } from "./metadata.ts";
+import { headerOf, type NodeRequest, remoteAddressOf } from "./node-http.ts";
 import { type ExplainError, errorObject } from "./refusal.ts";
 import { assignRequestId } from "./request-id.ts";
 import type { Connection } from "./web-socket-connection.ts";
@@ -83,7 +84,7 @@ function startCall({ method, request, connection }: WebSocketCall): Call {
     origin: { requestId: requestIdOf(request), remoteAddress: remoteAddressOf(request), face: "websocket" },
     httpMethod: request.method ?? "GET",
     url: request.url ?? "",
-    headers: webHeadersOf(request),
+    headers: new Metadata(request.headers),
     signal: connection.signal,
     ...(timeoutMs !== undefined && { timeoutMs }),
   });
