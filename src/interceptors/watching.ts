@@ -1,5 +1,6 @@
 import type { Interceptor } from "@connectrpc/connect";
 import type { ErrorCode, FailureReason } from "../core/error.ts";
+import { tapped } from "../streams/tap.ts";
 import { failureOf } from "./explain-error.ts";
 
 export type WatchedRequest = Parameters<Parameters<Interceptor>[0]>[0];
@@ -32,7 +33,7 @@ export function createWatchingInterceptor(watches: readonly WatchCall[]): Interc
     try {
       const response = await next(request);
       if (response.stream) {
-        return { ...response, message: new WatchedMessages(response.message, request.signal, watchers) };
+        return { ...response, message: watched(response.message, request.signal, watchers) };
       }
       tellEnd(watchers, { code: "ok" });
       return response;
@@ -47,53 +48,20 @@ function tellEnd(watchers: readonly CallWatcher[], outcome: CallOutcome): void {
   for (const watcher of watchers) watcher.ended(outcome);
 }
 
-/** An iterator by hand, not a generator: it is pulled for every message of every stream. */
-class WatchedMessages<T> implements AsyncIterableIterator<T, undefined> {
-  readonly #messages: AsyncIterator<T>;
-  readonly #signal: AbortSignal;
-  readonly #watchers: readonly CallWatcher[];
-  #begun = false;
-  #over = false;
-
-  constructor(messages: AsyncIterable<T>, signal: AbortSignal, watchers: readonly CallWatcher[]) {
-    this.#messages = messages[Symbol.asyncIterator]();
-    this.#signal = signal;
-    this.#watchers = watchers;
-  }
-
-  async next(): Promise<IteratorResult<T, undefined>> {
-    try {
-      const result = await this.#messages.next();
-      if (result.done) this.#end(this.#signal.aborted ? failureOf(undefined, this.#signal) : { code: "ok" });
-      else if (!this.#begun) this.#begin();
-      return result;
-    } catch (error) {
-      this.#end(failureOf(error, this.#signal));
-      throw error;
-    }
-  }
-
-  /** The reader leaves. */
-  async return(): Promise<IteratorResult<T, undefined>> {
-    try {
-      await this.#messages.return?.();
-      return { done: true, value: undefined };
-    } finally {
-      this.#end({ code: "canceled", reason: "cancelled" });
-    }
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  #begin(): void {
-    this.#begun = true;
-    for (const watcher of this.#watchers) watcher.firstMessage?.();
-  }
-
-  #end(outcome: CallOutcome): void {
-    if (!this.#over) tellEnd(this.#watchers, outcome);
-    this.#over = true;
-  }
+function watched<T>(
+  messages: AsyncIterable<T>,
+  signal: AbortSignal,
+  watchers: readonly CallWatcher[],
+): AsyncIterable<T> {
+  return tapped(messages, {
+    first() {
+      for (const watcher of watchers) watcher.firstMessage?.();
+    },
+    ended: () => tellEnd(watchers, signal.aborted ? failureOf(undefined, signal) : { code: "ok" }),
+    failed(error) {
+      tellEnd(watchers, failureOf(error, signal));
+      return error;
+    },
+    left: () => tellEnd(watchers, { code: "canceled", reason: "cancelled" }),
+  });
 }

@@ -1,5 +1,7 @@
-/** What is told of a stream: how it ends, once. */
+/** What is told of a stream, each of it once at most. */
 export interface Tap {
+  /** Its first item is here, and leaves now. */
+  first?(): void;
   /** It has come to its end. What is thrown here becomes its error, and is not told again. */
   ended?(): void;
   /** It has failed; what is returned is thrown instead. */
@@ -9,7 +11,7 @@ export interface Tap {
 }
 
 /**
- * Passes a stream on as it is and tells how it ends. Not a generator: each one in the way of a message costs it three turns
+ * Passes a stream on as it is and tells how it begins and ends. Not a generator: each one in the way of a message costs it three turns
  * of the microtask queue and as many promises, this one costs it one.
  */
 export function tapped<T>(source: AsyncIterable<T>, tap: Tap): AsyncIterableIterator<T, undefined> {
@@ -19,6 +21,7 @@ export function tapped<T>(source: AsyncIterable<T>, tap: Tap): AsyncIterableIter
 class Tapped<T> implements AsyncIterableIterator<T, undefined> {
   readonly #source: AsyncIterator<T>;
   readonly #tap: Tap;
+  #begun = false;
   #over = false;
   #pending: Promise<IteratorResult<T, undefined>> | undefined;
 
@@ -59,6 +62,8 @@ class Tapped<T> implements AsyncIterableIterator<T, undefined> {
 
   readonly #pass = (result: IteratorResult<T>): IteratorResult<T, undefined> => {
     this.#pending = undefined;
+    if (!this.#begun && !result.done) this.#tap.first?.();
+    this.#begun = true;
     if (!result.done) return result;
     this.#over = true;
     this.#tap.ended?.();

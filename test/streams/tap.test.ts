@@ -23,6 +23,7 @@ function source(fails = false) {
 function told(from: AsyncIterable<number>) {
   const calls: string[] = [];
   const stream = tapped(from, {
+    first: () => calls.push("first"),
     ended: () => calls.push("ended"),
     failed(error) {
       calls.push("failed");
@@ -40,25 +41,25 @@ async function all<T>(stream: AsyncIterable<T>): Promise<T[]> {
 }
 
 describe("a tapped stream", () => {
-  test("is passed on as it is, and its end told once", async () => {
+  test("is passed on as it is, and its beginning and end told once", async () => {
     const { stream, calls } = told(source().items);
     expect(await all(stream)).toEqual([1, 2]);
     expect(await stream.next()).toEqual({ done: true, value: undefined });
     await stream.return?.();
-    expect(calls).toEqual(["ended"]);
+    expect(calls).toEqual(["first", "ended"]);
   });
 
   test("fails with what the tap makes of the error", async () => {
     const { stream, calls } = told(source(true).items);
     await expect(all(stream)).rejects.toThrow("explained");
-    expect(calls).toEqual(["failed"]);
+    expect(calls).toEqual(["first", "failed"]);
   });
 
   test("is left with its source", async () => {
     const { items, seen } = source();
     const { stream, calls } = told(items);
     for await (const _ of stream) break;
-    expect(calls).toEqual(["left"]);
+    expect(calls).toEqual(["first", "left"]);
     expect(seen).toEqual(["freed"]);
   });
 
@@ -74,7 +75,7 @@ describe("a tapped stream", () => {
     gate.resolve();
     expect(await first).toEqual({ done: false, value: 1 });
     await left;
-    expect(calls).toEqual(["left"]);
+    expect(calls).toEqual(["first", "left"]);
   });
 
   test("hands an error of its reader to its source", async () => {
@@ -82,7 +83,7 @@ describe("a tapped stream", () => {
     const { stream, calls } = told(items);
     await stream.next();
     await expect(stream.throw?.(new Error("gone"))).rejects.toThrow("explained");
-    expect(calls).toEqual(["failed"]);
+    expect(calls).toEqual(["first", "failed"]);
     expect(seen).toEqual(["Error: gone", "freed"]);
   });
 
