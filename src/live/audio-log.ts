@@ -1,5 +1,5 @@
 import type { AudioFormat } from "../core/audio-format.ts";
-import { orAborted } from "./abortable.ts";
+import { orAborted } from "../streams/abortable.ts";
 import { SampleReader } from "./sample-reader.ts";
 import type { TranscriptionInput } from "./transcription-event.ts";
 

@@ -1,4 +1,4 @@
-import { orAborted } from "./abortable.ts";
+import { orAborted } from "../streams/abortable.ts";
 
 /** A caller's input as one target gets it. */
 export interface InputReader<T> {
@@ -7,7 +7,13 @@ export interface InputReader<T> {
 }
 
 /** So much may be kept while no target is accepted; then the caller waits. */
-const mostKept = 1024;
+export interface KeptInput<T> {
+  readonly most: number;
+  /** How much of it an item is. */
+  readonly sizeOf: (item: T) => number;
+}
+
+const items: KeptInput<unknown> = { most: 1024, sizeOf: () => 1 };
 
 /**
  * What the caller of a session sends, for each target from the start, until one is accepted; from then on nothing that was
@@ -16,8 +22,10 @@ const mostKept = 1024;
 export class ReplayedInput<T> {
   readonly #iterator: AsyncIterator<T>;
   readonly #onFailure: (error: unknown) => void;
+  readonly #kept: KeptInput<T>;
   readonly #readers = new Set<{ next: number }>();
   #items: T[] = [];
+  #size = 0;
   #first = 0;
   #settled = Promise.withResolvers<void>();
   #isSettled = false;
@@ -26,7 +34,8 @@ export class ReplayedInput<T> {
   #pulling: Promise<void> | undefined;
 
   /** `onFailure`: the caller's stream broke. */
-  constructor(source: AsyncIterable<T>, onFailure: (error: unknown) => void) {
+  constructor(source: AsyncIterable<T>, onFailure: (error: unknown) => void, kept: KeptInput<T> = items) {
+    this.#kept = kept;
     this.#iterator = source[Symbol.asyncIterator]();
     this.#onFailure = onFailure;
   }
@@ -71,15 +80,21 @@ export class ReplayedInput<T> {
 
   async #pull(): Promise<void> {
     this.#trim();
-    if (!this.#isSettled && this.#items.length >= mostKept) return await this.#settled.promise;
+    if (!this.#isSettled && this.#size >= this.#kept.most) return await this.#settled.promise;
     try {
       const { done, value } = await this.#iterator.next();
       if (done) this.#ended = true;
-      else this.#items.push(value);
+      else this.#keep(value);
     } catch (error) {
       this.#failure = { error };
       this.#onFailure(error);
     }
+  }
+
+  /** What is kept is measured until a target is accepted; then it goes as it is read. */
+  #keep(item: T): void {
+    this.#items.push(item);
+    if (!this.#isSettled) this.#size += this.#kept.sizeOf(item);
   }
 
   #trim(): void {

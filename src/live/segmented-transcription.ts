@@ -8,8 +8,8 @@ import type {
   LiveTranscriptionRequest,
   Transcription,
 } from "../core/transcription.ts";
+import { orAborted } from "../streams/abortable.ts";
 import { linkedController } from "../streams/signals.ts";
-import { orAborted } from "./abortable.ts";
 import { UtteranceEar } from "./utterance-ear.ts";
 import { UtteranceWork } from "./utterance-work.ts";
 

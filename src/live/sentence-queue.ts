@@ -1,5 +1,5 @@
 import type { SpeechInput } from "../core/speech.ts";
-import { orAborted } from "./abortable.ts";
+import { orAborted } from "../streams/abortable.ts";
 import { SentenceSplitter } from "./sentences.ts";
 
 /** What is to be done for the caller, in this order. */

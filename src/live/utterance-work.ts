@@ -1,7 +1,7 @@
 import type { LiveEvent, LiveTranscriptionRequest, Transcription, TranscriptionResult } from "../core/transcription.ts";
 import { addUsage, type Usage } from "../core/usage.ts";
+import { Outbox } from "../streams/outbox.ts";
 import { linkedController } from "../streams/signals.ts";
-import { Outbox } from "./outbox.ts";
 import { transcribeUtterance, type Utterance } from "./utterance.ts";
 
 export interface UtteranceWorkOptions {

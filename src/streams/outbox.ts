@@ -1,5 +1,5 @@
-import { Channel } from "../streams/channel.ts";
 import { orAborted } from "./abortable.ts";
+import { Channel } from "./channel.ts";
 
 /** What one side of a session makes and the other reads. A reader who is slow slows the maker. */
 export class Outbox<T> {
