@@ -1,6 +1,7 @@
 import type { Chat } from "./chat.ts";
 import type { Images } from "./images.ts";
 import type { JsonObject } from "./json.ts";
+import type { Live } from "./live.ts";
 import type { Models } from "./models.ts";
 import type { Strategy, Target } from "./route.ts";
 import type { Secret } from "./secret.ts";
@@ -16,6 +17,7 @@ export interface Capabilities {
   readonly transcription?: Transcription;
   readonly liveTranscription?: LiveTranscription;
   readonly images?: Images;
+  readonly live?: Live;
 }
 
 export type Capability = keyof Capabilities;

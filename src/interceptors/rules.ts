@@ -151,6 +151,13 @@ export const rules: RuleTable = {
   EditImageRequest: { route: [required], prompt: prompt32k, images: [required, minOneItem, maxItems(16)] },
   EditImageStreamRequest: { route: [required], prompt: prompt32k, images: [required, minOneItem, maxItems(16)] },
 
+  // live_service.proto
+  ConverseRequest: { input: [oneofRequired] },
+  ConversationStart: { route: [required], format: [rawAudio], chunk_ms: [chunk] },
+  ConversationConfig: { tools: [maxItems(128)] },
+  UserText: { text: [notEmpty, maxLength(100_000)] },
+  InterruptAnswer: { heard_ms: [int32({ gte: 0 })] },
+
   // message.proto
   Message: {
     role: [oneOfWords('string.in = "", user, assistant, system, tool', ["user", "assistant", "system", "tool"])],

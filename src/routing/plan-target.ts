@@ -75,4 +75,5 @@ const verbs: Readonly<Record<Capability, string>> = {
   transcription: "write down recordings",
   liveTranscription: "write down live audio",
   images: "make images",
+  live: "converse live",
 };

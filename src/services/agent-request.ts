@@ -1,16 +1,12 @@
-import type {
-  GenerationConfig as ProtoGenerationConfig,
-  OutputFormat as ProtoOutputFormat,
-} from "../../gen/livellm/v1/agent_pb.ts";
-import { ReasoningConfig_Effort as Effort } from "../../gen/livellm/v1/agent_pb.ts";
+import type { OutputFormat as ProtoOutputFormat } from "../../gen/livellm/v1/agent_pb.ts";
 import type { RunRequest, RunStreamRequest } from "../../gen/livellm/v1/agent_service_pb.ts";
-import { Modality as ProtoModality } from "../../gen/livellm/v1/common_pb.ts";
 import { type CheckOutput, createOutputCheck } from "../agent/output-check.ts";
 import type { RunInput } from "../agent/run.ts";
-import type { GenerationConfig, Modality, OutputFormat, ReasoningConfig } from "../core/chat.ts";
+import type { OutputFormat } from "../core/chat.ts";
 import { invalidRequest, type Violation } from "../core/error.ts";
 import { contextPolicyFromProto } from "../messages/route.ts";
 import type { ToolSource } from "../tools/tool-source.ts";
+import { generationFromProto } from "./agent-generation.ts";
 import { toolChoiceFromProto, toolFromProto } from "./agent-tools.ts";
 import { checkConversation, type RequestChecks } from "./conversation-checks.ts";
 import { messagesFromProto } from "./messages.ts";
@@ -62,39 +58,6 @@ function checkedOutput(
     return { violations: [{ field, reason: "PATTERN", description: error.message }] };
   }
 }
-
-function generationFromProto(generation: ProtoGenerationConfig | undefined): GenerationConfig {
-  if (!generation) return { stopSequences: [], outputModalities: [] };
-  const { reasoning, outputModalities, $typeName, $unknown, ...options } = generation;
-  return {
-    ...options,
-    ...(reasoning && {
-      reasoning: {
-        effort: efforts.get(reasoning.effort),
-        budgetTokens: reasoning.budgetTokens,
-        hidden: reasoning.hidden,
-      },
-    }),
-    outputModalities: outputModalities.flatMap((modality) => modalities.get(modality) ?? []),
-  };
-}
-
-const efforts = new Map<Effort, NonNullable<ReasoningConfig["effort"]>>([
-  [Effort.DISABLED, "disabled"],
-  [Effort.MINIMAL, "minimal"],
-  [Effort.LOW, "low"],
-  [Effort.MEDIUM, "medium"],
-  [Effort.HIGH, "high"],
-  [Effort.MAX, "max"],
-]);
-
-const modalities = new Map<ProtoModality, Modality>([
-  [ProtoModality.TEXT, "text"],
-  [ProtoModality.IMAGE, "image"],
-  [ProtoModality.AUDIO, "audio"],
-  [ProtoModality.VIDEO, "video"],
-  [ProtoModality.DOCUMENT, "document"],
-]);
 
 function outputFormatFromProto(output: ProtoOutputFormat | undefined): OutputFormat | undefined {
   const format = output?.format;

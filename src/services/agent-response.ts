@@ -65,7 +65,8 @@ function deltaToProto({ of, index, text }: Extract<RunEvent, { type: "delta" }>)
   return { case: of === "text" ? "textDelta" : "reasoningDelta", value: { index, text } };
 }
 
-const finishReasons = {
+/** The contract's words for why an answer ended. */
+export const finishReasons = {
   stop: ProtoFinishReason.STOP,
   length: ProtoFinishReason.LENGTH,
   tool_calls: ProtoFinishReason.TOOL_CALLS,

@@ -3,6 +3,7 @@ import { AccessService } from "../../gen/livellm/v1/access_service_pb.ts";
 import { AgentService } from "../../gen/livellm/v1/agent_service_pb.ts";
 import { AudioService } from "../../gen/livellm/v1/audio_service_pb.ts";
 import { ImagesService } from "../../gen/livellm/v1/images_service_pb.ts";
+import { LiveService } from "../../gen/livellm/v1/live_service_pb.ts";
 import { ModelsService } from "../../gen/livellm/v1/models_service_pb.ts";
 import { ProvidersService } from "../../gen/livellm/v1/providers_service_pb.ts";
 import { RoutesService } from "../../gen/livellm/v1/routes_service_pb.ts";
@@ -11,6 +12,7 @@ import { type AccessServiceOptions, createAccessService } from "./access.ts";
 import { type AgentServiceOptions, createAgentService } from "./agent.ts";
 import { type AudioServiceOptions, createAudioService } from "./audio.ts";
 import { createImagesService, type ImagesServiceOptions } from "./images.ts";
+import { createLiveService, type LiveServiceOptions } from "./live.ts";
 import { createModelsService, type ModelsServiceOptions } from "./models.ts";
 import { createProvidersService, type ProvidersServiceOptions } from "./providers.ts";
 import { createRoutesService, type RoutesServiceOptions } from "./routes.ts";
@@ -19,6 +21,7 @@ import { createTranscriptionService, type TranscriptionServiceOptions } from "./
 export type ServicesOptions = { readonly access: AccessServiceOptions } & AgentServiceOptions &
   AudioServiceOptions &
   ImagesServiceOptions &
+  LiveServiceOptions &
   ModelsServiceOptions &
   ProvidersServiceOptions &
   RoutesServiceOptions &
@@ -31,6 +34,7 @@ export function createServices(options: ServicesOptions) {
     { service: ProvidersService, implementation: createProvidersService(options) },
     { service: AudioService, implementation: createAudioService(options) },
     { service: ImagesService, implementation: createImagesService(options) },
+    { service: LiveService, implementation: createLiveService(options) },
     { service: ModelsService, implementation: createModelsService(options) },
     { service: RoutesService, implementation: createRoutesService(options) },
     { service: TranscriptionService, implementation: createTranscriptionService(options) },

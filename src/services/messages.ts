@@ -92,7 +92,8 @@ function partFromProto(part: ProtoPart, names: ToolNames): Part {
   }
 }
 
-function toolResultFromProto(result: ProtoToolResult, names: ToolNames): ToolResultPart {
+/** `names`: of the calls so far, by their ids. */
+export function toolResultFromProto(result: ProtoToolResult, names: ToolNames): ToolResultPart {
   return {
     type: "tool-result",
     toolCallId: result.toolCallId,

@@ -17,6 +17,7 @@ import {
   TranscribeRequestSchema,
 } from "../../gen/livellm/v1/audio_service_pb.ts";
 import { EditImageRequestSchema, GenerateImageRequestSchema } from "../../gen/livellm/v1/images_service_pb.ts";
+import { ConverseRequestSchema } from "../../gen/livellm/v1/live_service_pb.ts";
 import {
   FindBestModelRequestSchema,
   GetModelRequestSchema,
@@ -228,6 +229,20 @@ const otherChanges = [
   ...changes(ListVoicesRequestSchema, [
     ["provider", "REQUIRED", {}],
     ["pageSize", "OUT_OF_RANGE", { provider: "p", pageSize: -1 }],
+  ]),
+  ...changes(ConverseRequestSchema, [
+    ["", "REQUIRED", {}],
+    ["start.route", "REQUIRED", { start: {} }],
+    ["start.chunkMs", "OUT_OF_RANGE", { start: { route, chunkMs: 9 } }],
+    [
+      "start.format.mimeType",
+      "UNSUPPORTED",
+      { start: { route, format: { mimeType: "audio/wav", sampleRateHertz: 8000 } } },
+    ],
+    ["start.config.tools", "TOO_MANY", { start: { route, config: { tools: many(129, { codeExecution: {} }) } } }],
+    ["text.text", "REQUIRED", { text: {} }],
+    ["text.text", "TOO_LONG", { text: { text: long(100_001) } }],
+    ["interrupt.heardMs", "OUT_OF_RANGE", { interrupt: { heardMs: -1 } }],
   ]),
   ...changes(TranscribeStreamRequestSchema, [
     ["", "REQUIRED", {}],

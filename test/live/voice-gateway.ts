@@ -2,6 +2,7 @@ import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { pino } from "pino";
 import { AudioService } from "../../gen/livellm/v1/audio_service_pb.ts";
+import { LiveService } from "../../gen/livellm/v1/live_service_pb.ts";
 import { TranscriptionService } from "../../gen/livellm/v1/transcription_service_pb.ts";
 import type { VoiceActivity } from "../../src/audio/vad.ts";
 import type { Capabilities, ProviderConfig, ProviderKind } from "../../src/core/provider.ts";
@@ -10,6 +11,7 @@ import { createInterceptors } from "../../src/interceptors/index.ts";
 import { ProviderPool } from "../../src/routing/provider-pool.ts";
 import { createResolver, type ProviderDirectory, type Resolver } from "../../src/routing/resolver.ts";
 import { createAudioService } from "../../src/services/audio.ts";
+import { createLiveService } from "../../src/services/live.ts";
 import { createTranscriptionService } from "../../src/services/transcription.ts";
 import { callOriginKey } from "../../src/transport/call-origin.ts";
 import { createHttpHandler } from "../../src/transport/http-handler.ts";
@@ -30,6 +32,7 @@ export interface VoiceOptions {
 export interface VoiceGateway extends AsyncDisposable {
   readonly audio: Client<typeof AudioService>;
   readonly transcription: Client<typeof TranscriptionService>;
+  readonly live: Client<typeof LiveService>;
 }
 
 /** The voice services with scripted providers, behind the product's own server on a free port, and gRPC clients of it. */
@@ -49,12 +52,14 @@ export async function startVoiceGateway(providers: Providers, options: VoiceOpti
     heartbeatIntervalMs: options.heartbeatIntervalMs ?? 15_000,
     idleTimeoutMs: options.idleTimeoutMs ?? 20_000,
     maxKeptAudioMs: options.maxKeptAudioMs ?? 120_000,
+    maxMediaBytes: 20 * 1024 * 1024,
     createVoiceActivity: options.createVoiceActivity ?? (async () => loudness()),
   };
   const handler = createHttpHandler({
     routes: [
       { service: AudioService, implementation: createAudioService(services) },
       { service: TranscriptionService, implementation: createTranscriptionService(services) },
+      { service: LiveService, implementation: createLiveService(services) },
     ],
     interceptors,
     explainError,
@@ -67,6 +72,7 @@ export async function startVoiceGateway(providers: Providers, options: VoiceOpti
   return {
     audio: createClient(AudioService, transport),
     transcription: createClient(TranscriptionService, transport),
+    live: createClient(LiveService, transport),
     [Symbol.asyncDispose]: () => listening.close(0),
   };
 }
