@@ -5,6 +5,9 @@ import type { Warning } from "../../core/route.ts";
 import { sleep } from "../../streams/signals.ts";
 import { type EchoOptions, readEchoOptions } from "./echo-options.ts";
 
+/** The model that says again what it was told. */
+export const echoModel = "echo";
+
 /**
  * The model `echo`: streams the last user message back word by word (or the results of the tools, when those came last). It
  * is real and deterministic, for people to test their own clients with; a word counts as a token. Its options are in
@@ -12,10 +15,10 @@ import { type EchoOptions, readEchoOptions } from "./echo-options.ts";
  */
 export const echo: Chat = {
   async *stream(request, signal) {
-    if (request.model !== "echo") throw noSuchModel(request.model);
+    if (request.model !== echoModel) throw noSuchModel(request.model);
     const options = readEchoOptions(request.options);
-    if (options.failBefore) throw failure(options.failBefore);
-    yield { type: "response", model: "echo", requestId: randomId("echo"), warnings: warningsFor(request) };
+    if (options.failBefore) throw echoFailure(options.failBefore);
+    yield { type: "response", model: echoModel, requestId: randomId("echo"), warnings: warningsFor(request) };
     if (options.reasoning) yield* speak("reasoning", wordsOf(options.reasoning), options, signal);
     const last = request.messages.at(-1);
     if (options.toolCall && last?.role !== "tool") yield* callTool(request, options.toolCall);
@@ -55,7 +58,7 @@ async function* speak(
 
 /** What the options ask to go wrong after so many words. */
 async function interrupt(written: number, options: EchoOptions, signal: AbortSignal): Promise<void> {
-  if (options.failAfter && written === options.afterWords) throw failure(options.failAfter);
+  if (options.failAfter && written === options.afterWords) throw echoFailure(options.failAfter);
   if (written === options.stallAfterWords) await new Promise((_, reject) => onAbort(signal, reject));
 }
 
@@ -124,7 +127,8 @@ const codes: Partial<Record<FailureReason, ErrorCode>> = {
   bad_provider_response: "internal",
 };
 
-function failure(reason: FailureReason): LivellmError {
+/** What `echo` fails with when it is asked to. */
+export function echoFailure(reason: FailureReason): LivellmError {
   return new LivellmError(codes[reason] ?? "unavailable", reason, `echo was asked to fail with ${reason}`);
 }
 

@@ -1,6 +1,7 @@
 import type { ProviderKind } from "../../core/provider.ts";
 import { echo } from "./echo.ts";
 import { createLocalEngine, type LocalEngine } from "./engine.ts";
+import { createLive } from "./live.ts";
 import { createLiveTranscription } from "./live-transcription.ts";
 import { createModels } from "./models.ts";
 import { createSpeech } from "./speech.ts";
@@ -21,6 +22,7 @@ export function createLocal(engine: LocalEngine): ProviderKind {
       "AudioService/SpeakDuplex",
       "AudioService/SpeakStream",
       "AudioService/Transcribe",
+      "LiveService/Converse",
       "ModelsService/ListModels",
       "TranscriptionService/TranscribeStream",
     ],
@@ -33,6 +35,7 @@ export function createLocal(engine: LocalEngine): ProviderKind {
       speech: createSpeech(engine),
       transcription: createTranscription(engine),
       liveTranscription: createLiveTranscription(engine),
+      live: createLive(engine),
     }),
   };
 }
