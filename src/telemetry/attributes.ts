@@ -34,6 +34,7 @@ export const operations: Readonly<Record<Capability, string>> = {
   transcription: "transcription",
   liveTranscription: "live_transcription",
   images: "generate_content",
+  live: "live",
   models: "list_models",
 };
 
