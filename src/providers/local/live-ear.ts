@@ -1,14 +1,22 @@
-import type { ConversationInput, ConversationRequest } from "../../core/live.ts";
+import type { ConversationEvent, ConversationInput, ConversationRequest } from "../../core/live.ts";
 import type { LiveEvent, LiveInput } from "../../core/transcription.ts";
 import { Channel } from "../../streams/channel.ts";
 import type { LocalEngine } from "./engine.ts";
-import type { Happening } from "./live-echo.ts";
 import { createLiveTranscription } from "./live-transcription.ts";
+
+/** What the ear tells. */
+export type EarEvent =
+  | Extract<ConversationEvent, { type: "speech-started" | "speech-ended" }>
+  /** A turn is over, and these were its words; empty when there were none. */
+  | { readonly type: "turn"; readonly words: string }
+  /** It can be told more again. */
+  | { readonly type: "has-room" }
+  | { readonly type: "closed" };
 
 export interface LiveEarOptions {
   readonly engine: LocalEngine;
   readonly request: ConversationRequest;
-  readonly tell: (happening: Happening) => Promise<void>;
+  readonly tell: (event: EarEvent) => Promise<void>;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -73,23 +81,23 @@ export class LiveEar {
 
   #makeRoom(): void {
     this.#full = false;
-    this.#options.tell({ from: "ear", hasRoom: true }).catch(this.#options.onFailure);
+    this.#options.tell({ type: "has-room" }).catch(this.#options.onFailure);
   }
 
   async #listen(): Promise<void> {
     for (let next = await this.#events.next(); !next.done; next = await this.#events.next())
       await this.#tell(next.value);
     this.closed = true;
-    await this.#options.tell({ from: "ear", closed: true });
+    await this.#options.tell({ type: "closed" });
   }
 
   async #tell(event: LiveEvent): Promise<void> {
     const { tell } = this.#options;
-    if (event.type === "speech-started" || event.type === "speech-ended") await tell({ from: "ear", event });
+    if (event.type === "speech-started" || event.type === "speech-ended") await tell(event);
     if (event.type === "segment" && event.final) this.#words.push(event.text);
     if (event.type !== "turn-ended") return;
-    const heard = this.#words.join(" ").trim();
+    const words = this.#words.join(" ").trim();
     this.#words = [];
-    await tell({ from: "ear", heard });
+    await tell({ type: "turn", words });
   }
 }

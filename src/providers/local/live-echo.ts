@@ -5,15 +5,11 @@ import { linkedController } from "../../streams/signals.ts";
 import { exchange } from "../openai-compatible/realtime-exchange.ts";
 import type { LocalEngine } from "./engine.ts";
 import { LiveAnswer } from "./live-answer.ts";
-import { LiveEar } from "./live-ear.ts";
+import { type EarEvent, LiveEar } from "./live-ear.ts";
 
 /** What happens besides the caller's input. */
-export type Happening =
-  | { readonly from: "ear"; readonly event: Extract<ConversationEvent, { type: "speech-started" | "speech-ended" }> }
-  /** A turn is over, and these were its words; empty when there were none. */
-  | { readonly from: "ear"; readonly heard: string }
-  | { readonly from: "ear"; readonly closed: true }
-  | { readonly from: "ear"; readonly hasRoom: true }
+type Happening =
+  | { readonly from: "ear"; readonly event: EarEvent }
   | { readonly from: "answer"; readonly answer: LiveAnswer; readonly event: ConversationEvent };
 
 /** So much is made ahead of the reader. */
@@ -38,7 +34,7 @@ export class LiveEcho {
     this.#engine = engine;
     this.#request = request;
     this.#life = linkedController(signal);
-    const tell = (happening: Happening) => this.#happenings.send(happening, this.#life.signal);
+    const tell = (event: EarEvent) => this.#happenings.send({ from: "ear", event }, this.#life.signal);
     const onFailure = (error: unknown) => this.#happenings.channel.fail(error);
     this.#life.signal.addEventListener("abort", () => onFailure(this.#life.signal.reason), { once: true });
     this.#ear = request.inputFormat && new LiveEar({ engine, request, tell, onFailure }, this.#life.signal);
@@ -83,19 +79,15 @@ export class LiveEcho {
 
   *#see(happening: Happening): Generator<ConversationEvent, void, undefined> {
     if (happening.from === "answer") yield* this.#seeAnswer(happening.answer, happening.event);
-    else if ("heard" in happening) yield* this.#seeTurn(happening.heard);
-    else if ("event" in happening) yield* this.#seeSpeech(happening.event);
+    else yield* this.#hear(happening.event);
   }
 
-  *#seeSpeech(event: ConversationEvent): Generator<ConversationEvent, void, undefined> {
-    yield event;
+  *#hear(event: EarEvent): Generator<ConversationEvent, void, undefined> {
+    if (event.type === "speech-started" || event.type === "speech-ended") yield event;
     if (event.type === "speech-started" && this.#request.bargeIn) yield* this.#interrupt();
-  }
-
-  *#seeTurn(heard: string): Generator<ConversationEvent, void, undefined> {
-    if (heard === "") return;
-    if (this.#request.inputTranscription) yield { type: "input-transcript", text: heard };
-    yield* this.#say(heard);
+    if (event.type !== "turn" || event.words === "") return;
+    if (this.#request.inputTranscription) yield { type: "input-transcript", text: event.words };
+    yield* this.#say(event.words);
   }
 
   /** What an answer still says after it was cut off is not heard. */
