@@ -12,10 +12,15 @@ export interface EnvironmentProvider {
 export interface Config {
   readonly host: string;
   readonly port: number;
-  readonly databaseUrl: string;
+  /** It may hold a password. */
+  readonly databaseUrl: Secret;
+  /** How long to wait for a database that cannot be reached at the start. */
+  readonly databaseStartTimeoutMs: number;
   /** The operator's own facts about models; empty for none. */
   readonly catalogueFile: string;
   readonly masterKey?: Secret;
+  /** Those before it, which still open what they sealed. */
+  readonly oldMasterKeys: readonly Secret[];
   readonly adminToken?: Secret;
   /** Whether a server without tokens may listen on addresses that others can reach. */
   readonly allowAnonymous: boolean;
@@ -75,8 +80,10 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     host: env.HOST,
     port: env.PORT,
     databaseUrl: env.DATABASE_URL,
+    databaseStartTimeoutMs: env.LIVELLM_DATABASE_START_TIMEOUT_MS,
     catalogueFile: env.LIVELLM_CATALOGUE,
     masterKey: env.LIVELLM_MASTER_KEY,
+    oldMasterKeys: env.LIVELLM_OLD_MASTER_KEYS,
     adminToken: env.LIVELLM_ADMIN_TOKEN,
     allowAnonymous: env.LIVELLM_ALLOW_ANONYMOUS,
     corsOrigins: env.LIVELLM_CORS_ORIGINS,
@@ -119,7 +126,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
 }
 
 function workers({ LIVELLM_WORKERS: count, DATABASE_URL: databaseUrl }: Environment): number {
-  if (count === 1 || databaseUrl !== "sqlite::memory:") return count;
+  if (count === 1 || databaseUrl.reveal() !== "sqlite::memory:") return count;
   throw new Error(
     "the environment is not right: LIVELLM_WORKERS needs a database that processes can share; DATABASE_URL=sqlite::memory: " +
       "is in one process alone",

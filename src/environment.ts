@@ -66,9 +66,15 @@ export const variables = {
   HOST: { description: "Address to listen on.", default: "127.0.0.1", read: text },
   PORT: { description: "Port to listen on; 0 takes a free one.", default: "8000", read: whole(0, 65_535) },
   DATABASE_URL: {
-    description: "Where provider configurations are kept: `sqlite:PATH` or `sqlite::memory:`.",
+    description:
+      "Where providers, routes and tokens are kept: `sqlite:PATH`, `sqlite::memory:`, or, for many replicas, `postgres://USER:PASSWORD@HOST/DATABASE`: see `docs/operating.md`.",
     default: "sqlite:data/livellm.db",
-    read: text,
+    read: (value: string): Secret => new Secret(value),
+  },
+  LIVELLM_DATABASE_START_TIMEOUT_MS: {
+    description: "How long a server that starts waits for a PostgreSQL that cannot be reached, before it ends with 1.",
+    default: "60000",
+    read: whole(0, day),
   },
   LIVELLM_CATALOGUE: {
     description: "A file of model facts that win over everything else known, in the form of `catalogue/models.json`.",
@@ -77,9 +83,15 @@ export const variables = {
   },
   LIVELLM_MASTER_KEY: {
     description:
-      "Seals keys in the database: 64 hex digits. When not set, one is made and kept in `master.key` beside the database.",
+      "Seals keys in the database: 64 hex digits. When not set, one is made and kept in `master.key` beside a SQLite file; PostgreSQL needs it.",
     default: "",
     read: secret,
+  },
+  LIVELLM_OLD_MASTER_KEYS: {
+    description:
+      "Master keys of before, separated by commas: they open what they sealed until it is sealed again; see `docs/operating.md`.",
+    default: "",
+    read: (value: string): readonly Secret[] => list(value).map((key) => new Secret(key)),
   },
   LIVELLM_ADMIN_TOKEN: {
     description:

@@ -1,4 +1,5 @@
 import type { AccessToken } from "../core/access.ts";
+import { LivellmError } from "../core/error.ts";
 
 /** What it writes to. */
 export interface UseStore {
@@ -23,7 +24,11 @@ export class LastUse {
     const last = this.#times.get(id);
     if (last && now.getTime() - last.getTime() < oneMinuteMs) return;
     this.#times.set(id, now);
-    this.#store.noteUse(id, now).catch(() => this.#warn(`it cannot be written down that the token ${id} was used`));
+    this.#store.noteUse(id, now).catch((error: unknown) => {
+      // That its database is away, the store has said itself.
+      if (error instanceof LivellmError && error.code === "unavailable") return;
+      this.#warn(`it cannot be written down that the token ${id} was used`);
+    });
   }
 
   /** The later of what was read and what this process has seen. */

@@ -39,7 +39,7 @@ export interface KeptResourcesOptions<Draft, Resource extends Revised> {
   readonly nameOf: (resource: Resource) => string;
   /** What is kept, for messages: `provider`. */
   readonly what: string;
-  /** Told when the store cannot be read; what was known before stays. */
+  /** Told when the store cannot be read, though its database is there; what was known before stays. */
   readonly warn: (message: string) => void;
 }
 
@@ -68,8 +68,8 @@ export async function keepResources<Draft, Resource extends Revised>(
       await catchUp();
       stale = false;
     } catch (error) {
-      if (!closed && !stale)
-        warn(`the ${what} store cannot be read, so its last known state stays: ${messageOf(error)}`);
+      const known = closed || stale || isAway(error);
+      if (!known) warn(`the ${what} store cannot be read, so its last known state stays: ${messageOf(error)}`);
       stale = true;
     }
   });
@@ -80,7 +80,7 @@ export async function keepResources<Draft, Resource extends Revised>(
     try {
       return await change();
     } catch (error) {
-      await refresh();
+      if (!isAway(error)) await refresh();
       throw error;
     }
   };
@@ -104,6 +104,11 @@ export async function keepResources<Draft, Resource extends Revised>(
       unsubscribe();
     },
   };
+}
+
+/** The database is away, which the store says itself. */
+function isAway(error: unknown): boolean {
+  return error instanceof LivellmError && error.code === "unavailable";
 }
 
 function messageOf(error: unknown): string {

@@ -9,6 +9,8 @@ export interface MasterKeySource {
   readonly masterKeyHex?: string;
   /** Where `master.key` is kept; absent for a store in memory, whose key then lives as long as the process. */
   readonly dataFolder?: string;
+  /** Whether servers elsewhere use the same database, so that all of them have to be given the same key. */
+  readonly shared?: boolean;
 }
 
 const keyBytes = 32;
@@ -16,13 +18,19 @@ const makeOne = "make one with: openssl rand -hex 32";
 
 /**
  * The 32 bytes that seal the stored secrets: those of `LIVELLM_MASTER_KEY`, else those of `<dataFolder>/master.key`, which
- * is made (mode 0600, with a warning) when it is missing. Throws `failed_precondition`, never showing the key.
+ * is made (mode 0600, with a warning) when it is missing, but for a shared database. Throws `failed_precondition`, never showing the key.
  */
 export async function loadMasterKey(source: MasterKeySource, warn: (message: string) => void): Promise<Uint8Array> {
   if (source.masterKeyHex !== undefined) return parseKey(source.masterKeyHex, "LIVELLM_MASTER_KEY");
+  if (source.shared) throw unusable(`LIVELLM_MASTER_KEY must be set for a database that servers share: ${makeOne}`);
   if (source.dataFolder === undefined) return randomBytes(keyBytes);
   const file = path.join(source.dataFolder, "master.key");
   return (await readKeyFile(file, warn)) ?? (await makeKeyFile(file, warn));
+}
+
+/** The keys of `LIVELLM_OLD_MASTER_KEYS`, which only open. Throws `failed_precondition`, never showing one. */
+export function parseOldKeys(keys: readonly string[]): readonly Uint8Array[] {
+  return keys.map((hex) => parseKey(hex, "each of LIVELLM_OLD_MASTER_KEYS"));
 }
 
 function parseKey(hex: string, where: string): Uint8Array {

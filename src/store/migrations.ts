@@ -1,13 +1,15 @@
-import type { Kysely } from "kysely";
+import { type Kysely, PostgresAdapter, sql } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
+import { LivellmError } from "../core/error.ts";
+import { announceChanges } from "./announcements.ts";
 
-/** By name, in order; one that has shipped is never edited. They use nothing that only one database has. */
+/** By name, in order; one that has shipped is never edited. */
 const migrations: Readonly<Record<string, Migration>> = {
   "0001_provider": {
     up: async (db: Kysely<unknown>) => {
       await db.schema
         .createTable("provider")
-        .addColumn("id", "text", (column) => column.primaryKey())
+        .addColumn("id", keyType(db), (column) => column.primaryKey())
         .addColumn("kind", "text", (column) => column.notNull())
         .addColumn("config", "text", (column) => column.notNull())
         .addColumn("secrets", "text")
@@ -21,7 +23,7 @@ const migrations: Readonly<Record<string, Migration>> = {
     up: async (db: Kysely<unknown>) => {
       await db.schema
         .createTable("route")
-        .addColumn("name", "text", (column) => column.primaryKey())
+        .addColumn("name", keyType(db), (column) => column.primaryKey())
         .addColumn("config", "text", (column) => column.notNull())
         .addColumn("revision", "text", (column) => column.notNull())
         .addColumn("create_time", "bigint", (column) => column.notNull())
@@ -33,7 +35,7 @@ const migrations: Readonly<Record<string, Migration>> = {
     up: async (db: Kysely<unknown>) => {
       await db.schema
         .createTable("token")
-        .addColumn("id", "text", (column) => column.primaryKey())
+        .addColumn("id", keyType(db), (column) => column.primaryKey())
         .addColumn("digest", "text", (column) => column.notNull())
         .addColumn("config", "text", (column) => column.notNull())
         .addColumn("revision", "text", (column) => column.notNull())
@@ -43,20 +45,40 @@ const migrations: Readonly<Record<string, Migration>> = {
         .execute();
       await db.schema
         .createTable("audit_event")
-        .addColumn("id", "text", (column) => column.primaryKey())
+        .addColumn("id", keyType(db), (column) => column.primaryKey())
         .addColumn("time", "bigint", (column) => column.notNull())
         .addColumn("event", "text", (column) => column.notNull())
         .execute();
     },
   },
+  "0004_announcements": {
+    up: async (db: Kysely<unknown>) => {
+      if (isPostgres(db)) await announceChanges(db);
+    },
+  },
 };
 
+/** Text that sorts by code units, as SQLite's does by itself. */
+function keyType(db: Kysely<unknown>) {
+  return isPostgres(db) ? sql`text collate "C"` : "text";
+}
+
+function isPostgres(db: Kysely<unknown>): boolean {
+  return db.getExecutor().adapter instanceof PostgresAdapter;
+}
+
 /**
- * Brings the database to the newest form. Throws the database's own error, or kysely's when the database was written by a
- * newer version of this server.
+ * Brings the database to the newest form; of several servers that start at once, one does it and the others wait. Throws the
+ * database's own error, or `failed_precondition` when a newer version of this server has written it.
  */
-export async function migrate<Tables>(db: Kysely<Tables>): Promise<void> {
+export async function migrate<Tables>(db: Kysely<Tables>, name: string): Promise<void> {
   const provider = { getMigrations: async () => ({ ...migrations }) };
   const { error } = await new Migrator({ db, provider }).migrateToLatest();
+  if (error instanceof Error && error.message.startsWith("corrupted migrations")) throw newerThanThis(name, error);
   if (error) throw error;
+}
+
+function newerThanThis(name: string, cause: Error): LivellmError {
+  const message = `cannot use the database ${name}: a newer livellm has written it, and it needs that livellm (${cause.message})`;
+  return new LivellmError("failed_precondition", "invalid_request", message, { cause });
 }

@@ -1,105 +1,86 @@
-import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
-import path from "node:path";
-import type { Kysely } from "kysely";
+import { setTimeout as delay } from "node:timers/promises";
 import { LivellmError } from "../core/error.ts";
-import { migrate } from "./migrations.ts";
+import { databaseNamed } from "./database-url.ts";
+import type { OpenDatabase, StoreLog } from "./open-database.ts";
+import { createOutage } from "./outage.ts";
+import { checkSecrets } from "./sealed-secrets.ts";
 import type { Sealer } from "./sealing.ts";
-import { createSqlStore, type Store, type Tables } from "./sql-store.ts";
-import { type OpenDatabase, openSqlite } from "./sqlite.ts";
-import { findDamage } from "./sqlite-damage.ts";
+import { createSqlStore, type Store } from "./sql-store.ts";
+import { openSqliteInMemory } from "./sqlite.ts";
+import { openSqliteFile } from "./sqlite-file.ts";
 
-const inMemory = ":memory:";
+export interface OpenStoreOptions {
+  /** Where it says that the database is away, and that it is back; nowhere when unset. */
+  readonly log?: StoreLog;
+  /** How long to wait for a database that cannot be reached yet, in milliseconds; not at all when unset. */
+  readonly startTimeoutMs?: number;
+  /** How often to look for changes that nobody announced, in milliseconds. */
+  readonly reconcileMs?: number;
+}
+
+const silent: StoreLog = { warn: () => undefined, info: () => undefined };
 
 /**
  * Opens the store that `DATABASE_URL` names, brings it to the newest form, and makes sure that its secrets can be opened.
- * `sqlite:data/livellm.db` (relative to the working directory; the folder is made with mode 0700, the file with 0600),
- * `sqlite:/absolute/path.db`, or `sqlite::memory:`. Throws `failed_precondition` with what to do when it cannot; a damaged
- * file is left untouched.
+ * `sqlite:data/livellm.db` (relative to the working directory), `sqlite:/absolute/path.db`, `sqlite::memory:`, or
+ * `postgres://user:password@host:5432/database`. Throws `failed_precondition` with what to do when it cannot, never showing a
+ * password.
  */
-export async function openStore(databaseUrl: string, sealer: Sealer): Promise<Store> {
-  const file = sqliteFile(databaseUrl);
-  const { db, changes } = file === inMemory ? openSqlite(inMemory) : openFile(file);
+export async function openStore(databaseUrl: string, sealer: Sealer, options: OpenStoreOptions = {}): Promise<Store> {
+  const { log = silent, startTimeoutMs = 0, reconcileMs } = options;
+  const database = await openDatabase(databaseUrl, log);
   try {
-    await migrate(db).catch((error: unknown) => {
-      throw cannotStart(
-        `cannot prepare the database ${file}: ${reasonOf(error)}. One that a newer livellm has written needs that livellm`,
-        error,
-      );
-    });
-    await checkSecrets(db, sealer, file);
-    return createSqlStore({ db, sealer, changes });
+    await prepared(database, { sealer, log, deadline: performance.now() + startTimeoutMs });
+    return await createSqlStore({ database, sealer, outage: createOutage({ ...database, log }), reconcileMs });
   } catch (error) {
-    await db.destroy();
+    await database.db.destroy();
     throw error;
   }
 }
 
-/** The folder for what belongs beside the database, such as a generated master key; undefined for one in memory. */
-export function dataFolderOf(databaseUrl: string): string | undefined {
-  const file = sqliteFile(databaseUrl);
-  return file === inMemory ? undefined : path.dirname(file);
+async function openDatabase(databaseUrl: string, log: StoreLog): Promise<OpenDatabase> {
+  const named = databaseNamed(databaseUrl);
+  if (named.kind === "memory") return openSqliteInMemory();
+  if (named.kind === "sqlite") return openSqliteFile(named.file);
+  // Loading it takes 40 ms that most servers need not wait.
+  const { openPostgres } = await import("./postgres.ts");
+  return openPostgres(named.url, log);
 }
 
-function sqliteFile(databaseUrl: string): string {
-  const file = /^sqlite:(?!\/\/)(.+)$/s.exec(databaseUrl)?.[1];
-  if (file) return file;
-  // The scheme alone: the rest may hold a password.
-  const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(databaseUrl)?.[0];
-  throw cannotStart(
-    `DATABASE_URL ${scheme ? `with "${scheme}" ` : ""}cannot be used: write sqlite:data/livellm.db, ` +
-      "sqlite:/absolute/path.db or sqlite::memory:",
-  );
+interface Preparation {
+  readonly sealer: Sealer;
+  readonly log: StoreLog;
+  /** As of `performance.now()`. */
+  readonly deadline: number;
 }
 
-function openFile(file: string): OpenDatabase {
+const pauseMs = 500;
+
+/** A database that starts at the same time as this server is waited for; one that refuses it is not. */
+async function prepared(database: OpenDatabase, { sealer, log, deadline }: Preparation): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const failure = await failureOf(database, sealer);
+    if (!failure) return;
+    const { passes, reason, cause } = failure;
+    const leftMs = deadline - performance.now();
+    if (!passes || leftMs <= 0) throw cannotStart(`the database ${database.name} ${reason}`, cause);
+    if (tries === 1)
+      log.warn(`the database ${database.name} ${reason}: waiting for it, ${Math.ceil(leftMs / 1000)} s at most`);
+    await delay(Math.min(pauseMs, leftMs));
+  }
+}
+
+async function failureOf(database: OpenDatabase, sealer: Sealer) {
   try {
-    prepareFile(path.resolve(file));
-    return openSqlite(path.resolve(file));
-  } catch (error) {
-    if (error instanceof LivellmError) throw error;
-    throw cannotStart(
-      `cannot open the database ${file}: ${reasonOf(error)}. Check that its folder exists and can be written`,
-      error,
-    );
+    await database.migrate();
+    await checkSecrets(database.db, sealer, database.name);
+    return undefined;
+  } catch (cause) {
+    if (cause instanceof LivellmError) throw cause;
+    return { ...database.explain(cause), cause };
   }
 }
 
-function prepareFile(file: string): void {
-  if (statSync(file, { throwIfNoEntry: false })) {
-    refuseDamage(file);
-    return;
-  }
-  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-  // Made here, since SQLite would make it readable to all; its log gets the mode of the file.
-  closeSync(openSync(file, "a", 0o600));
-}
-
-function refuseDamage(file: string): void {
-  const damage = findDamage(file);
-  if (damage === undefined) return;
-  throw cannotStart(
-    `the database ${file} is damaged (${damage}); it has not been touched. Put a backup in its place, or move it and its ` +
-      `-wal and -shm files away to start with an empty one: mv ${file} ${file}.damaged. ` +
-      `"sqlite3 ${file}.damaged .recover" may rescue what was in it`,
-  );
-}
-
-async function checkSecrets(db: Kysely<Tables>, sealer: Sealer, file: string): Promise<void> {
-  const rows = await db.selectFrom("provider").select(["id", "secrets"]).where("secrets", "is not", null).execute();
-  const sealed = rows.filter((row) => row.secrets !== null && sealer.open(row.secrets, row.id) === undefined);
-  if (sealed.length === 0) return;
-  const ids = sealed.slice(0, 20).map((row) => row.id);
-  throw cannotStart(
-    `LIVELLM_MASTER_KEY (or the master.key beside the database) does not open the secrets in ${file} of ` +
-      `${sealed.length} of ${rows.length} providers: ${ids.join(", ")}. Set the key that they were stored with. If it is ` +
-      "lost, move the database away and add the providers again",
-  );
-}
-
-function cannotStart(message: string, cause?: unknown): LivellmError {
+function cannotStart(message: string, cause: unknown): LivellmError {
   return new LivellmError("failed_precondition", "invalid_request", message, { cause });
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -6,6 +6,8 @@ export interface Sealer {
   seal(plaintext: string, owner: string): string;
   /** Undefined when it was sealed with another key or for another owner, or has been changed. */
   open(sealed: string, owner: string): string | undefined;
+  /** Whether it opens with the key that now seals, so that the old ones are not needed for it. */
+  isCurrent(sealed: string, owner: string): boolean;
 }
 
 const algorithm = "aes-256-gcm";
@@ -14,8 +16,20 @@ const tagBytes = 16;
 /** A later way of sealing gets another prefix, and this one stays readable. */
 const prefix = "v1.";
 
-/** AES-256-GCM; the master key has 32 bytes. Sealed is `v1.` and base64url of nonce, tag, ciphertext. */
-export function createSealer(masterKey: Uint8Array): Sealer {
+/**
+ * AES-256-GCM; keys have 32 bytes. Sealed is `v1.` and base64url of nonce, tag, ciphertext. `oldKeys` open what they sealed,
+ * and seal nothing.
+ */
+export function createSealer(masterKey: Uint8Array, oldKeys: readonly Uint8Array[] = []): Sealer {
+  const openWith = (keys: readonly Uint8Array[], sealed: string, owner: string): string | undefined => {
+    const bytes = Buffer.from(sealed.slice(prefix.length), "base64url");
+    if (!sealed.startsWith(prefix) || bytes.length < nonceBytes + tagBytes) return undefined;
+    for (const key of keys) {
+      const text = decipher(key, bytes, owner);
+      if (text !== undefined) return text;
+    }
+    return undefined;
+  };
   return {
     seal: (plaintext, owner) => {
       // 96 random bits: NIST SP 800-38D allows 2^32 sealings with one key, far above what a configuration sees.
@@ -24,11 +38,8 @@ export function createSealer(masterKey: Uint8Array): Sealer {
       const text = Buffer.concat([cipher.update(plaintext, "utf8"), cipher.final()]);
       return prefix + Buffer.concat([nonce, cipher.getAuthTag(), text]).toString("base64url");
     },
-    open: (sealed, owner) => {
-      const bytes = Buffer.from(sealed.slice(prefix.length), "base64url");
-      if (!sealed.startsWith(prefix) || bytes.length < nonceBytes + tagBytes) return undefined;
-      return decipher(masterKey, bytes, owner);
-    },
+    open: (sealed, owner) => openWith([masterKey, ...oldKeys], sealed, owner),
+    isCurrent: (sealed, owner) => openWith([masterKey], sealed, owner) !== undefined,
   };
 }
 

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Kysely } from "kysely";
 import type { AuditEvent } from "../core/access.ts";
 import type { AuditDraft, AuditStore } from "./audit-store.ts";
-import { explained } from "./explained.ts";
+import type { RunQuery } from "./outage.ts";
 
 /** A row of the table `audit_event`, the same in every database: JSON as text, times in milliseconds since 1970. */
 export interface AuditRow {
@@ -22,19 +22,20 @@ const usualMaxEvents = 100_000;
 /** The audit store over any database that kysely speaks to; the table must be there. */
 export function createSqlAuditStore<Tables extends AuditTables>(
   database: Kysely<Tables>,
+  run: RunQuery,
   maxEvents = usualMaxEvents,
 ): AuditStore {
   const db = database as unknown as Kysely<AuditTables>; // has that table, and maybe others
   const nextId = createIds();
   return {
     append: (draft) =>
-      explained(async () => {
+      run(async () => {
         const row = rowOf(draft, nextId(draft.time.getTime()));
         await db.insertInto("audit_event").values(row).execute();
         await dropOldest(db, maxEvents);
         return eventFromRow(row);
       }),
-    latest: (count, before) => explained(() => listLatest(db, count, before)),
+    latest: (count, before) => run(() => listLatest(db, count, before)),
   };
 }
 

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { Kysely } from "kysely";
 import type { LivellmError } from "../core/error.ts";
 import type { NamedRoute } from "../core/named-route.ts";
-import { explained } from "./explained.ts";
 import type { Listeners } from "./listeners.ts";
+import type { RunQuery } from "./outage.ts";
 import { type RouteRow, routeConfigOf, routeFromRow } from "./route-row.ts";
 import { type RouteDraft, type RouteStore, routeChanged, routeExists, routeGone } from "./route-store.ts";
 
@@ -15,7 +15,7 @@ export interface RouteTables {
 /** The route store over any database that kysely speaks to; the table must be there. */
 export function createSqlRouteStore<Tables extends RouteTables>(
   database: Kysely<Tables>,
-  listeners: Listeners,
+  { run, listeners }: { readonly run: RunQuery; readonly listeners: Listeners },
 ): RouteStore {
   const db = database as unknown as Kysely<RouteTables>; // has that table, and maybe others
   const tell = <Result>(result: Result): Result => {
@@ -23,12 +23,12 @@ export function createSqlRouteStore<Tables extends RouteTables>(
     return result;
   };
   return {
-    list: () => explained(() => listRoutes(db)),
-    get: (name) => explained(() => getRoute(db, name)),
-    revisions: () => explained(() => listRevisions(db)),
-    create: async (draft) => tell(await explained(() => insertRoute(db, draft))),
-    update: async (draft, expectedRevision) => tell(await explained(() => updateRoute(db, draft, expectedRevision))),
-    delete: async (name, expectedRevision) => tell(await explained(() => deleteRoute(db, name, expectedRevision))),
+    list: () => run(() => listRoutes(db)),
+    get: (name) => run(() => getRoute(db, name)),
+    revisions: () => run(() => listRevisions(db)),
+    create: async (draft) => tell(await run(() => insertRoute(db, draft))),
+    update: async (draft, expectedRevision) => tell(await run(() => updateRoute(db, draft, expectedRevision))),
+    delete: async (name, expectedRevision) => tell(await run(() => deleteRoute(db, name, expectedRevision))),
     subscribe: listeners.add,
   };
 }

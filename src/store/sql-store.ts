@@ -3,9 +3,10 @@ import type { Kysely } from "kysely";
 import type { LivellmError } from "../core/error.ts";
 import type { ProviderConfig } from "../core/provider.ts";
 import type { AuditStore } from "./audit-store.ts";
-import type { ChangeFeed, FollowedTable } from "./change-feed.ts";
-import { explained } from "./explained.ts";
+import type { FollowedTable } from "./change-feed.ts";
 import { createListeners } from "./listeners.ts";
+import type { OpenDatabase } from "./open-database.ts";
+import type { Outage } from "./outage.ts";
 import { columnsOf, configFromRow, type ProviderRow } from "./provider-row.ts";
 import {
   type ProviderDraft,
@@ -35,10 +36,9 @@ export interface Store extends ProviderStore {
 
 export interface SqlStoreOptions {
   /** The tables must be there. Closed with the store. */
-  readonly db: Kysely<Tables>;
+  readonly database: Pick<OpenDatabase, "db" | "changes">;
   readonly sealer: Sealer;
-  /** Followed from now on, and closed with the store. */
-  readonly changes: ChangeFeed;
+  readonly outage: Outage;
   /** How often the listeners look for what nobody told them, in milliseconds. */
   readonly reconcileMs?: number;
 }
@@ -46,38 +46,42 @@ export interface SqlStoreOptions {
 /** A missed change is found after so long, in milliseconds. */
 const usualReconcileMs = 10_000;
 
-/** The stores over any database that kysely speaks to. */
-export function createSqlStore({ db, sealer, changes, reconcileMs = usualReconcileMs }: SqlStoreOptions): Store {
+/** The stores over any database that kysely speaks to. What changes after it has resolved, is told of. */
+export async function createSqlStore(options: SqlStoreOptions): Promise<Store> {
+  const { database, sealer, outage, reconcileMs = usualReconcileMs } = options;
+  const { db, changes } = database;
+  const { run } = outage;
   const listeners = { provider: createListeners(), route: createListeners(), token: createListeners() };
   const tell = (table?: FollowedTable) => {
     for (const each of table ? [listeners[table]] : Object.values(listeners)) each.tell();
   };
-  changes.follow(tell);
+  await changes.follow(tell, outage);
   const reconcile = setInterval(() => tell(), reconcileMs).unref();
   const changed = () => listeners.provider.tell();
   return {
-    routes: createSqlRouteStore(db, listeners.route),
-    tokens: createSqlTokenStore(db, listeners.token),
-    audit: createSqlAuditStore(db),
-    list: () => explained(() => listProviders(db, sealer)),
-    get: (id) => explained(() => getProvider(db, sealer, id)),
-    revisions: () => explained(() => listRevisions(db)),
+    routes: createSqlRouteStore(db, { run, listeners: listeners.route }),
+    tokens: createSqlTokenStore(db, { run, listeners: listeners.token }),
+    audit: createSqlAuditStore(db, run),
+    list: () => run(() => listProviders(db, sealer)),
+    get: (id) => run(() => getProvider(db, sealer, id)),
+    revisions: () => run(() => listRevisions(db)),
     create: async (draft) => {
-      const config = await explained(() => insertProvider(db, sealer, draft));
+      const config = await run(() => insertProvider(db, sealer, draft));
       changed();
       return config;
     },
     update: async (draft, expectedRevision) => {
-      const config = await explained(() => updateProvider(db, sealer, { draft, expectedRevision }));
+      const config = await run(() => updateProvider(db, sealer, { draft, expectedRevision }));
       changed();
       return config;
     },
     delete: async (id, expectedRevision) => {
-      await explained(() => deleteProvider(db, id, expectedRevision));
+      await run(() => deleteProvider(db, id, expectedRevision));
       changed();
     },
     subscribe: listeners.provider.add,
     close: async () => {
+      outage.close();
       clearInterval(reconcile);
       for (const each of Object.values(listeners)) each.clear();
       await changes.close();

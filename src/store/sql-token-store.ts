@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { Kysely } from "kysely";
 import type { AccessToken } from "../core/access.ts";
 import type { LivellmError } from "../core/error.ts";
-import { explained } from "./explained.ts";
 import type { Listeners } from "./listeners.ts";
+import type { RunQuery } from "./outage.ts";
 import { type TokenRow, tokenConfigOf, tokenFromRow } from "./token-row.ts";
 import { type TokenDraft, type TokenStore, tokenChanged, tokenExists, tokenGone } from "./token-store.ts";
 
@@ -15,7 +15,7 @@ export interface TokenTables {
 /** The token store over any database that kysely speaks to; the table must be there. */
 export function createSqlTokenStore<Tables extends TokenTables>(
   database: Kysely<Tables>,
-  listeners: Listeners,
+  { run, listeners }: { readonly run: RunQuery; readonly listeners: Listeners },
 ): TokenStore {
   const db = database as unknown as Kysely<TokenTables>; // has that table, and maybe others
   const tell = <Result>(result: Result): Result => {
@@ -23,13 +23,13 @@ export function createSqlTokenStore<Tables extends TokenTables>(
     return result;
   };
   return {
-    list: () => explained(() => listTokens(db)),
-    get: (id) => explained(() => getToken(db, id)),
-    revisions: () => explained(() => listRevisions(db)),
-    create: async (draft) => tell(await explained(() => insertToken(db, draft))),
-    update: async (draft, expectedRevision) => tell(await explained(() => updateToken(db, draft, expectedRevision))),
-    delete: async (id, expectedRevision) => tell(await explained(() => deleteToken(db, id, expectedRevision))),
-    noteUse: (id, time) => explained(() => noteUse(db, id, time)),
+    list: () => run(() => listTokens(db)),
+    get: (id) => run(() => getToken(db, id)),
+    revisions: () => run(() => listRevisions(db)),
+    create: async (draft) => tell(await run(() => insertToken(db, draft))),
+    update: async (draft, expectedRevision) => tell(await run(() => updateToken(db, draft, expectedRevision))),
+    delete: async (id, expectedRevision) => tell(await run(() => deleteToken(db, id, expectedRevision))),
+    noteUse: (id, time) => run(() => noteUse(db, id, time)),
     subscribe: listeners.add,
   };
 }

@@ -12,7 +12,7 @@ export function pollSqliteChanges(database: DatabaseSync, pollMs = usualPollMs):
   const statement = database.prepare("pragma data_version");
   let timer: NodeJS.Timeout | undefined;
   return {
-    follow(changed) {
+    async follow(changed) {
       let seen = versionOf(statement.get());
       const look = () => {
         const version = versionIn(() => statement.get());

@@ -8,35 +8,45 @@ import {
   SqliteDialect,
   SqliteDriver,
 } from "kysely";
-import { type ChangeFeed, noChanges } from "./change-feed.ts";
+import { noChanges } from "./change-feed.ts";
+import { migrate } from "./migrations.ts";
+import type { OpenDatabase } from "./open-database.ts";
+import type { FailedQuery } from "./outage.ts";
 import type { Tables } from "./sql-store.ts";
 import { pollSqliteChanges } from "./sqlite-changes.ts";
 
 /** How long to wait for another process that is writing to the same file, in milliseconds. */
 const busyTimeoutMs = 5000;
 
-/** A database, and what tells of other processes' changes to it. */
-export interface OpenDatabase {
-  readonly db: Kysely<Tables>;
-  readonly changes: ChangeFeed;
-}
-
 /**
- * Opens a SQLite file, which is made when it is missing, or `:memory:`. Write-ahead log, and every commit is on the disk
- * before it is answered: configuration changes are rare, 0.3 ms each does not matter.
+ * Opens a SQLite file, which is made when it is missing. Write-ahead log, and every commit is on the disk before it is
+ * answered: configuration changes are rare, 0.3 ms each does not matter.
  */
 export function openSqlite(file: string): OpenDatabase {
   const database = new DatabaseSync(file, { timeout: busyTimeoutMs });
   try {
     database.exec("pragma journal_mode = wal; pragma synchronous = full");
-    return {
-      db: new Kysely<Tables>({ dialect: new SharedSqliteDialect({ database: forKysely(database) }) }),
-      changes: file === ":memory:" ? noChanges : pollSqliteChanges(database),
-    };
+    return { ...opened(database, file), changes: pollSqliteChanges(database) };
   } catch (error) {
     database.close();
     throw error;
   }
+}
+
+/** A database that lives as long as the process. */
+export function openSqliteInMemory(): OpenDatabase {
+  return { ...opened(new DatabaseSync(":memory:"), "in memory"), changes: noChanges };
+}
+
+function opened(database: DatabaseSync, name: string): Omit<OpenDatabase, "changes"> {
+  const db = new Kysely<Tables>({ dialect: new SharedSqliteDialect({ database: forKysely(database) }) });
+  return { db, name, migrate: () => migrate(db, name), explain };
+}
+
+/** SQLite's words quote names of tables and columns, which are ours, and never values. */
+function explain(error: unknown): FailedQuery {
+  const reason = `has refused a query: ${error instanceof Error ? error.message : String(error)}`;
+  return { away: false, passes: false, reason };
 }
 
 /** kysely's dialect for a file that several processes write to. */

@@ -122,7 +122,7 @@ describe("the provider registry", () => {
   });
 
   it("keeps what it knew when the store cannot be read, and says so once", async () => {
-    const failure = new LivellmError("unavailable", "internal", "the disk is gone");
+    const failure = new LivellmError("internal", "internal", "the disk is gone");
     const revisions = vi.spyOn(store, "revisions").mockRejectedValue(failure);
     await store.create(bareDraft("unseen"));
     await vi.waitFor(() => expect(warn).toHaveBeenCalledTimes(1));

@@ -1,12 +1,11 @@
 import { expect, test } from "vitest";
-import { migrate } from "../../src/store/migrations.ts";
 import { createSqlAuditStore } from "../../src/store/sql-audit-store.ts";
-import { openSqlite } from "../../src/store/sqlite.ts";
+import { openSqliteInMemory } from "../../src/store/sqlite.ts";
 
 test("the audit log keeps so many events, and drops the oldest", async () => {
-  const { db } = openSqlite(":memory:");
-  await migrate(db);
-  const audit = createSqlAuditStore(db, 3);
+  const { db, migrate } = openSqliteInMemory();
+  await migrate();
+  const audit = createSqlAuditStore(db, (query) => query(), 3);
   for (const resourceId of ["a", "b", "c", "d", "e"]) {
     const time = new Date();
     const who = { actor: "admin", remoteAddress: "", requestId: "" };

@@ -120,6 +120,15 @@ export function describeProviderStore(name: string, open: () => Promise<Provider
       expect(listener).toHaveBeenCalledTimes(3);
     });
 
+    it("tells the revision of each, which is another after a change", async () => {
+      const a = await store.create(bareDraft("a"));
+      const b = await store.create(bareDraft("b"));
+      expect(await store.revisions()).toEqual(new Map([a, b].map(({ id, revision }) => [id, revision])));
+      const changed = await store.update(bareDraft("a"), a.revision);
+      await store.delete("b", b.revision);
+      expect(await store.revisions()).toEqual(new Map([["a", changed.revision]]));
+    });
+
     it("shows no secret in JSON, templates or the inspector", async () => {
       const config = await store.create(fullDraft("a"));
       const { inspect } = await import("node:util");

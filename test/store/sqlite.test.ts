@@ -5,7 +5,8 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { dataFolderOf, openStore } from "../../src/store/open-store.ts";
+import { dataFolderOf } from "../../src/store/database-url.ts";
+import { openStore } from "../../src/store/open-store.ts";
 import { createSealer } from "../../src/store/sealing.ts";
 import type { Store } from "../../src/store/sql-store.ts";
 import { run } from "../support/process.ts";
@@ -214,7 +215,7 @@ describe("a damaged sqlite file", () => {
 
 describe("DATABASE_URL", () => {
   it.each([
-    ["postgres://livellm:hunter2@db/livellm", 'with "postgres:"'],
+    ["mariadb://livellm:hunter2@db/livellm", 'with "mariadb:"'],
     ["mysql://x", 'with "mysql:"'],
     ["sqlite:", 'with "sqlite:"'],
     ["sqlite://data/x.db", 'with "sqlite:"'],

@@ -1,0 +1,23 @@
+import type { Kysely } from "kysely";
+import type { ChangeFeed } from "./change-feed.ts";
+import type { FailedQuery } from "./outage.ts";
+import type { Tables } from "./sql-store.ts";
+
+/** What the store tells the operator, in whole sentences. */
+export interface StoreLog {
+  readonly warn: (message: string) => void;
+  readonly info: (message: string) => void;
+}
+
+/** A database that is opened, and what differs from one kind to another. */
+export interface OpenDatabase {
+  readonly db: Kysely<Tables>;
+  /** What messages call it: a file, or an address without its password. */
+  readonly name: string;
+  /** What other processes change in it. */
+  readonly changes: ChangeFeed;
+  /** Brings it to the newest form; of several servers that start at once, one does it and the others wait. */
+  readonly migrate: () => Promise<void>;
+  /** Why a query has failed, without a word of what it was to write. */
+  readonly explain: (error: unknown) => FailedQuery;
+}
