@@ -1,10 +1,10 @@
 import type { Secret } from "../core/secret.ts";
 import { dataFolderOf, isShared } from "./database-url.ts";
 import { loadMasterKey, parseOldKeys } from "./master-key.ts";
-import type { StoreLog } from "./open-database.ts";
 import { openStore } from "./open-store.ts";
 import { createSealer, type Sealer } from "./sealing.ts";
 import type { Store } from "./sql-store.ts";
+import type { StoreLog } from "./store-log.ts";
 
 /** Where the store is, and what opens it: a part of the process's configuration. */
 export interface StoreSettings {

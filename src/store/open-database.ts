@@ -1,13 +1,7 @@
 import type { Kysely } from "kysely";
 import type { ChangeFeed } from "./change-feed.ts";
 import type { FailedQuery } from "./outage.ts";
-import type { Tables } from "./sql-store.ts";
-
-/** What the store tells the operator, in whole sentences. */
-export interface StoreLog {
-  readonly warn: (message: string) => void;
-  readonly info: (message: string) => void;
-}
+import type { Tables } from "./tables.ts";
 
 /** A database that is opened, and what differs from one kind to another. */
 export interface OpenDatabase {

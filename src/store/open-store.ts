@@ -1,13 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { LivellmError } from "../core/error.ts";
 import { databaseNamed } from "./database-url.ts";
-import type { OpenDatabase, StoreLog } from "./open-database.ts";
+import type { OpenDatabase } from "./open-database.ts";
 import { createOutage } from "./outage.ts";
 import { checkSecrets } from "./sealed-secrets.ts";
 import type { Sealer } from "./sealing.ts";
 import { createSqlStore, type Store } from "./sql-store.ts";
 import { openSqliteInMemory } from "./sqlite.ts";
 import { openSqliteFile } from "./sqlite-file.ts";
+import type { StoreLog } from "./store-log.ts";
 
 export interface OpenStoreOptions {
   /** Where it says that the database is away, and that it is back; nowhere when unset. */

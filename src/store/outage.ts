@@ -1,5 +1,5 @@
 import { LivellmError } from "../core/error.ts";
-import type { StoreLog } from "./open-database.ts";
+import type { StoreLog } from "./store-log.ts";
 
 /** Why a query has failed. */
 export interface FailedQuery {

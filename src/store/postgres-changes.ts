@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type pg from "pg";
 import { announcedTable, changeChannel } from "./announcements.ts";
 import type { ChangeFeed, FollowedTable } from "./change-feed.ts";
-import type { StoreLog } from "./open-database.ts";
+import type { StoreLog } from "./store-log.ts";
 
 export interface ListeningOptions {
   /** A new connection, not yet connected. */

@@ -1,11 +1,12 @@
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from "kysely";
 import pg from "pg";
 import { migrate } from "./migrations.ts";
-import type { OpenDatabase, StoreLog } from "./open-database.ts";
+import type { OpenDatabase } from "./open-database.ts";
 import { type PostgresAddress, postgresAddress } from "./postgres-address.ts";
 import { listenForChanges } from "./postgres-changes.ts";
 import { explainPostgres } from "./postgres-errors.ts";
-import type { Tables } from "./sql-store.ts";
+import type { StoreLog } from "./store-log.ts";
+import type { Tables } from "./tables.ts";
 
 /** Connections of one server, beside the one that listens: reading for calls never comes here, changes are rare. */
 const maxConnections = 4;

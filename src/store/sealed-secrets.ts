@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import { LivellmError } from "../core/error.ts";
 import type { Sealer } from "./sealing.ts";
-import type { Tables } from "./sql-store.ts";
+import type { Tables } from "./tables.ts";
 
 /** Makes sure that the secrets in a database can be opened. Throws `failed_precondition` with what to do when not. */
 export async function checkSecrets(db: Kysely<Tables>, sealer: Sealer, name: string): Promise<void> {

@@ -7,7 +7,7 @@ import type { FollowedTable } from "./change-feed.ts";
 import { createListeners } from "./listeners.ts";
 import type { OpenDatabase } from "./open-database.ts";
 import type { Outage } from "./outage.ts";
-import { columnsOf, configFromRow, type ProviderRow } from "./provider-row.ts";
+import { columnsOf, configFromRow } from "./provider-row.ts";
 import {
   type ProviderDraft,
   type ProviderStore,
@@ -17,15 +17,11 @@ import {
 } from "./provider-store.ts";
 import type { RouteStore } from "./route-store.ts";
 import type { Sealer } from "./sealing.ts";
-import { type AuditTables, createSqlAuditStore } from "./sql-audit-store.ts";
-import { createSqlRouteStore, type RouteTables } from "./sql-route-store.ts";
-import { createSqlTokenStore, type TokenTables } from "./sql-token-store.ts";
+import { createSqlAuditStore } from "./sql-audit-store.ts";
+import { createSqlRouteStore } from "./sql-route-store.ts";
+import { createSqlTokenStore } from "./sql-token-store.ts";
+import type { Tables } from "./tables.ts";
 import type { TokenStore } from "./token-store.ts";
-
-/** The tables, the same in every database. */
-export interface Tables extends RouteTables, TokenTables, AuditTables {
-  readonly provider: ProviderRow;
-}
 
 /** All that is kept: the providers, and beside them routes, tokens and the audit log, in one database. */
 export interface Store extends ProviderStore {

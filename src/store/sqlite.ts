@@ -12,8 +12,8 @@ import { noChanges } from "./change-feed.ts";
 import { migrate } from "./migrations.ts";
 import type { OpenDatabase } from "./open-database.ts";
 import type { FailedQuery } from "./outage.ts";
-import type { Tables } from "./sql-store.ts";
 import { pollSqliteChanges } from "./sqlite-changes.ts";
+import type { Tables } from "./tables.ts";
 
 /** How long to wait for another process that is writing to the same file, in milliseconds. */
 const busyTimeoutMs = 5000;
