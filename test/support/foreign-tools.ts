@@ -21,6 +21,11 @@ export const chromium: ForeignTool = tool(chromiumProgram, () =>
   existsSync(chromiumProgram) ? undefined : `${chromiumProgram} is not installed`,
 );
 
+/** Pinned by `.ci/run`, which builds it. */
+export const helm: ForeignTool = tool("helm", () =>
+  works("helm", ["version", "--short"], /^v3/) ? undefined : "helm 3 is not installed",
+);
+
 const venvPython = path.join(projectRoot, ".venv/bin/python");
 
 /** Python in the project's own environment, which `.ci/run` makes. */
