@@ -76,7 +76,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
   const kinds = new Map(providerKinds(engine).map((kind) => [kind.kind, kind]));
   const telemetry = createTelemetry({ providerNames: conventionalNames(kinds) });
   const store = await openConfiguredStore(config, logger);
-  const configured = [...configuredProviders(config), ...(await findOllama(config))];
+  const configured = [...configuredProviders(config), ...(await findOllama(config)), ...config.configured.providers];
   const registry = await createProviderRegistry({ store, configured, kinds, warn });
   const access = await createAccess(config, store, warn);
   const guards = { configured: administratorsGuard, requested: createRequestsGuard(config, access.hasTokens) };
@@ -87,7 +87,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
       guard: guards[provenance],
     }),
   );
-  const namedRoutes = await createRouteRegistry({ store: store.routes, configured: [], warn });
+  const namedRoutes = await createRouteRegistry({ store: store.routes, configured: config.configured.routes, warn });
   const callHealth = new HealthMemory();
   const catalogue = await loadCatalogue(config.catalogueFile);
   const models = createModelDirectory({ providers: registry, pool, catalogue });

@@ -1,5 +1,14 @@
+import type { NamedRoute } from "./core/named-route.ts";
+import type { ProviderConfig } from "./core/provider.ts";
 import type { Secret } from "./core/secret.ts";
-import { chatNames, type Environment, readVariables } from "./environment.ts";
+import {
+  chatNames,
+  checkVariables,
+  type Environment,
+  readVariables,
+  type VariableProblem,
+  wrongVariables,
+} from "./environment.ts";
 
 /** A provider that comes from the environment: its kind is also its id. */
 export interface EnvironmentProvider {
@@ -69,12 +78,45 @@ export interface Config {
   /** What the environment says in the older systems' names. */
   readonly compatEnvironment: Readonly<Record<string, string>>;
   readonly providers: readonly EnvironmentProvider[];
+  /** The read-only ones of the configuration file. A provider takes the place of one from the environment. */
+  readonly configured: { readonly providers: readonly ProviderConfig[]; readonly routes: readonly NamedRoute[] };
   /** As Ollama itself reads it: with or without a scheme and a port. Empty: its usual place. */
   readonly ollamaHost: string;
 }
 
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** Everything that keeps an environment from being a configuration. */
+export function problemsOf(environment: Variables): readonly VariableProblem[] {
+  return [...checkVariables(environment), ...contradictions(usablePartOf(environment))];
+}
+
+/** Values that are right by themselves and not together. */
+function contradictions(env: Environment): readonly VariableProblem[] {
+  const { LIVELLM_TLS_CERT: cert, LIVELLM_TLS_KEY: key, LIVELLM_TLS_CLIENT_CA: clientCa } = env;
+  const halfTls = (cert === "" || key === "") && cert + key + clientCa !== "";
+  const alone = env.LIVELLM_WORKERS > 1 && env.DATABASE_URL.reveal() === "sqlite::memory:";
+  return [
+    ...(halfTls ? [{ name: cert === "" ? "LIVELLM_TLS_CERT" : "LIVELLM_TLS_KEY", problem: tlsNeedsBoth }] : []),
+    ...(alone ? [{ name: "LIVELLM_WORKERS", problem: workersShareTheirDatabase }] : []),
+  ];
+}
+
+const tlsNeedsBoth = "TLS needs both LIVELLM_TLS_CERT and LIVELLM_TLS_KEY";
+const workersShareTheirDatabase =
+  "it needs a database that processes can share; DATABASE_URL=sqlite::memory: is in one process alone";
+
+/** What an environment says where it can be used; the rest is as if it were not set. */
+function usablePartOf(environment: Variables): Environment {
+  const isUsable = ([name, value]: readonly [string, string | undefined]) =>
+    checkVariables({ [name]: value }).length === 0;
+  return readVariables(Object.fromEntries(Object.entries(environment).filter(isUsable)));
+}
+
 /** Reads the environment once. Throws one Error that names every variable that is wrong, and never their values. */
-export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+export function readConfig(environment: Variables): Config {
+  const problems = problemsOf(environment);
+  if (problems.length > 0) throw wrongVariables(problems);
   const env = readVariables(environment);
   return Object.freeze({
     host: env.HOST,
@@ -113,7 +155,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       maxHeaderBytes: env.LIVELLM_MAX_HEADER_BYTES,
     },
     drainDelayMs: env.LIVELLM_DRAIN_DELAY_MS,
-    workers: workers(env),
+    workers: env.LIVELLM_WORKERS,
     shutdownGraceMs: env.LIVELLM_SHUTDOWN_GRACE_MS,
     hotPath: env.LIVELLM_HOT_PATH === "on",
     logLevel: env.LOG_LEVEL,
@@ -121,23 +163,19 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     trustedProxies: env.LIVELLM_TRUSTED_PROXIES,
     compatEnvironment: Object.fromEntries(chatNames.map((name) => [name, env[name]])),
     providers: environmentProviders(env),
+    configured: { providers: [], routes: [] },
     ollamaHost: env.OLLAMA_HOST,
   });
 }
 
-function workers({ LIVELLM_WORKERS: count, DATABASE_URL: databaseUrl }: Environment): number {
-  if (count === 1 || databaseUrl.reveal() !== "sqlite::memory:") return count;
-  throw new Error(
-    "the environment is not right: LIVELLM_WORKERS needs a database that processes can share; DATABASE_URL=sqlite::memory: " +
-      "is in one process alone",
-  );
+/** The ids of the providers that an environment makes, whatever else is wrong with it. Ollama is one wherever it answers. */
+export function providersOf(environment: Variables): readonly string[] {
+  return ["local", "ollama", ...environmentProviders(usablePartOf(environment)).map(({ kind }) => kind)];
 }
 
 function tlsFiles(env: Environment): Config["tls"] {
   const { LIVELLM_TLS_CERT: cert, LIVELLM_TLS_KEY: key, LIVELLM_TLS_CLIENT_CA: clientCa } = env;
-  if (cert !== "" && key !== "") return { cert, key, ...(clientCa !== "" && { clientCa }) };
-  if (cert + key + clientCa === "") return undefined;
-  throw new Error("the environment is not right: TLS needs both LIVELLM_TLS_CERT and LIVELLM_TLS_KEY");
+  return cert === "" ? undefined : { cert, key, ...(clientCa !== "" && { clientCa }) };
 }
 
 function environmentProviders(env: Environment): readonly EnvironmentProvider[] {

@@ -1,65 +1,27 @@
-import { availableParallelism } from "node:os";
 import { Secret } from "./core/secret.ts";
+import {
+  adminToken,
+  day,
+  flag,
+  httpUrl,
+  list,
+  listOf,
+  oneOf,
+  type Reader,
+  secret,
+  secrets,
+  text,
+  whole,
+  workers,
+} from "./environment-readers.ts";
 
 /** One environment variable: what it is for, as docs/configuration.md says it, and how it is read. */
 interface Variable<T> {
   readonly description: string;
   /** As it would be written in the environment; empty for "not set". */
   readonly default: string;
-  /** Throws a RangeError that says what would be right. */
-  readonly read: (text: string) => T;
+  readonly read: Reader<T>;
 }
-
-const text = (value: string): string => value;
-const secret = (value: string): Secret | undefined => (value === "" ? undefined : new Secret(value));
-const list = (value: string): readonly string[] => value.split(",").flatMap((item) => item.trim() || []);
-
-function whole(least: number, most: number): (value: string) => number {
-  return (value) => {
-    const number = Number(value);
-    if (value.trim() !== "" && Number.isInteger(number) && number >= least && number <= most) return number;
-    throw new RangeError(`it must be a whole number from ${least} to ${most}`);
-  };
-}
-
-function oneOf<W extends string>(...words: readonly W[]): (value: string) => W {
-  return (value) => {
-    const word = words.find((candidate) => candidate === value);
-    if (word !== undefined) return word;
-    throw new RangeError(`it must be one of ${words.join(", ")}`);
-  };
-}
-
-function adminToken(value: string): Secret | undefined {
-  if (value === "" || /^[\x21-\x7e]{16,}$/.test(value)) return secret(value);
-  throw new RangeError("it must have at least 16 visible ASCII characters: make one with openssl rand -hex 32");
-}
-
-/** Of processes; `auto` is one for each core that this process may use. */
-function workers(value: string): number {
-  if (value === "auto") return availableParallelism();
-  const number = Number(value);
-  if (Number.isInteger(number) && number >= 1 && number <= 256) return number;
-  throw new RangeError("it must be a whole number from 1 to 256, or auto");
-}
-
-function flag(value: string): boolean {
-  if (value === "1" || value === "0") return value === "1";
-  throw new RangeError("it must be 1 or 0");
-}
-
-function httpUrl(value: string): string | undefined {
-  if (value === "") return undefined;
-  const url = URL.canParse(value) ? new URL(value) : undefined;
-  if (url && /^https?:$/.test(url.protocol)) return value.replace(/\/+$/, "");
-  throw new RangeError("it must be an address such as https://api.example.com/v1");
-}
-
-function listOf<W extends string>(...words: readonly W[]): (value: string) => readonly W[] {
-  return (value) => list(value).map(oneOf(...words));
-}
-
-const day = 86_400_000;
 
 /** Every environment variable this server reads. */
 export const variables = {
@@ -76,6 +38,12 @@ export const variables = {
     default: "60000",
     read: whole(0, day),
   },
+  LIVELLM_CONFIG: {
+    description:
+      "A YAML file with any of these settings, with providers and with routes; what the environment says wins over it.",
+    default: "",
+    read: text,
+  },
   LIVELLM_CATALOGUE: {
     description: "A file of model facts that win over everything else known, in the form of `catalogue/models.json`.",
     default: "",
@@ -91,7 +59,7 @@ export const variables = {
     description:
       "Master keys of before, separated by commas: they open what they sealed until it is sealed again; see `docs/operating.md`.",
     default: "",
-    read: (value: string): readonly Secret[] => list(value).map((key) => new Secret(key)),
+    read: secrets,
   },
   LIVELLM_ADMIN_TOKEN: {
     description:
@@ -359,19 +327,48 @@ export const chatNames = [
 /** What the environment says, checked. */
 export type Environment = { readonly [K in keyof typeof variables]: ReturnType<(typeof variables)[K]["read"]> };
 
-/** Reads every variable. Throws one Error that names each that is wrong, and never its value. */
-export function readVariables(environment: Readonly<Record<string, string | undefined>>): Environment {
-  const problems: string[] = [];
-  const entries = Object.entries(variables).map(([name, variable]) => {
-    try {
-      return [name, variable.read(environment[name]?.trim() || variable.default)];
-    } catch (error) {
-      problems.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
-      return [name, undefined];
-    }
-  });
-  if (problems.length > 0) throw new Error(`the environment is not right: ${problems.join("; ")}`);
-  return Object.fromEntries(entries);
+/** A variable whose value cannot be used. */
+export interface VariableProblem {
+  readonly name: string;
+  /** What would be right; never the value. */
+  readonly problem: string;
 }
 
-/** A certificate needs its key, and the authorities of callers a certificate. */
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** Reads every variable. Throws one Error that names each that is wrong, and never its value. */
+export function readVariables(environment: Variables): Environment {
+  const problems = checkVariables(environment);
+  if (problems.length > 0) throw wrongVariables(problems);
+  return Object.fromEntries(
+    Object.keys(variables).map((name) => [name, readVariable(name, environment)]),
+  ) as Environment;
+}
+
+/** Every variable whose value cannot be used. */
+export function checkVariables(environment: Variables): readonly VariableProblem[] {
+  return Object.keys(variables).flatMap((name) => {
+    try {
+      readVariable(name, environment);
+      return [];
+    } catch (error) {
+      return [{ name, problem: error instanceof Error ? error.message : String(error) }];
+    }
+  });
+}
+
+/** One Error for all of them. */
+export function wrongVariables(problems: readonly VariableProblem[]): Error {
+  const all = problems.map(({ name, problem }) => `${name}: ${problem}`).join("; ");
+  return new Error(`the environment is not right: ${all}`);
+}
+
+function readVariable(name: string, environment: Variables): unknown {
+  const variable = variableNamed(name);
+  return variable?.read(environment[name]?.trim() || variable.default);
+}
+
+/** The variable of a name; undefined when there is none. */
+export function variableNamed(name: string): Variable<unknown> | undefined {
+  return Object.hasOwn(variables, name) ? variables[name as keyof typeof variables] : undefined;
+}

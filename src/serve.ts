@@ -1,7 +1,8 @@
 import { fileURLToPath } from "node:url";
-import { type Config, readConfig } from "./config.ts";
+import type { Config } from "./config.ts";
 import { serverUrl } from "./core/server-url.ts";
 import { giveBackMemoryWhenIdle } from "./idle-memory.ts";
+import { loadConfig } from "./load-config.ts";
 import { createLogger, type Logger } from "./telemetry/logger.ts";
 import { superviseWorkers } from "./workers/supervisor.ts";
 import { linkToSupervisor } from "./workers/supervisor-link.ts";
@@ -19,7 +20,7 @@ interface Server {
  * once it has drained, with 1 and what was wrong when it cannot start.
  */
 export async function serve(environment: Environment): Promise<void> {
-  const config = readConfigOrExit(environment);
+  const config = await readConfigOrExit(environment);
   const logger = createLogger(config.logLevel);
   try {
     const server = await (config.workers > 1
@@ -50,7 +51,7 @@ export async function serveAsWorker(number: number, environment: Environment): P
   };
   // Without a supervisor a second word of its end is the last one: it was killed while this worker drained.
   const link = linkToSupervisor({ onDrain: drain, onAlone: () => (draining ? process.exit(1) : drain()) });
-  const config = readConfigOrExit(environment);
+  const config = await readConfigOrExit(environment);
   const logger = createLogger(config.logLevel, number);
   onSignals(drain);
   try {
@@ -96,9 +97,9 @@ function onSignals(drain: (signal: string) => void): void {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, drain);
 }
 
-function readConfigOrExit(environment: Environment): Config {
+async function readConfigOrExit(environment: Environment): Promise<Config> {
   try {
-    return readConfig(environment);
+    return await loadConfig(environment);
   } catch (error) {
     process.stderr.write(`livellm: ${messageOf(error)}\n`);
     process.exit(1);

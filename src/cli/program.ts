@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { addChat } from "./chat.ts";
+import { addCheckConfig } from "./check-config.ts";
 import { addHealthcheck } from "./healthcheck.ts";
 import { addModels } from "./models.ts";
 import { packageVersion } from "./package-version.ts";
@@ -16,7 +17,7 @@ export function createProgram(terminal: Terminal): Command {
     .option("--token-file <file>", "a file with the token; LIVELLM_TOKEN or LIVELLM_TOKEN_FILE when not given")
     .addHelpText("after", examples)
     .showHelpAfterError("livellm --help lists the commands and options");
-  for (const add of [addServe, addChat, addModels, addHealthcheck]) add(program, terminal);
+  for (const add of [addServe, addCheckConfig, addChat, addModels, addHealthcheck]) add(program, terminal);
   return program;
 }
 

@@ -6,7 +6,6 @@ import type { Violation } from "../core/error.ts";
 import type { NamedRoute } from "../core/named-route.ts";
 import type { Route } from "../core/route.ts";
 import { durationToProto, routeFromProto, strategyToProto, targetToProto } from "../messages/route.ts";
-import type { ProviderDirectory } from "../routing/resolver.ts";
 import type { RouteDraft } from "../store/route-store.ts";
 
 /** A route as the caller wrote it; output only fields are left out. */
@@ -41,8 +40,14 @@ function routeToProto(route: Route): MessageInitShape<typeof RouteSchema> {
   };
 }
 
+/** Which providers a route may name. */
+interface KnownProviders {
+  get(id: string): unknown;
+  ids(): readonly string[];
+}
+
 /** What is wrong with a route beyond the form of its fields. */
-export function checkNamedRoute({ route }: RouteDraft, providers: Pick<ProviderDirectory, "get" | "ids">): Violation[] {
+export function checkNamedRoute({ route }: RouteDraft, providers: KnownProviders): Violation[] {
   const path = "route.route";
   if (route.name) {
     const description = "cannot be kept: a route that is kept under a name has targets of its own";

@@ -1,7 +1,7 @@
 import { type DescMessage, fromJsonString, type MessageShape, type Registry } from "@bufbuild/protobuf";
 import { invalidRequest, LivellmError } from "../core/error.ts";
+import { findJsonViolations } from "../messages/json-violations.ts";
 import { findJsonSyntaxError } from "./json-syntax.ts";
-import { findJsonViolations } from "./json-violations.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 

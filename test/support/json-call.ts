@@ -6,10 +6,10 @@ export interface JsonAnswer {
 }
 
 /** A unary call as plain JSON over HTTP. `method` is the name of the RPC, such as `AgentService/Run`. */
-export async function callJson(url: string, method: string, request: object): Promise<JsonAnswer> {
+export async function callJson(url: string, method: string, request: object, headers = {}): Promise<JsonAnswer> {
   const response = await fetch(`${url}/livellm.v1.${method}`, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", ...headers },
     body: JSON.stringify(request),
     signal: AbortSignal.timeout(20_000),
   });
@@ -17,8 +17,8 @@ export async function callJson(url: string, method: string, request: object): Pr
 }
 
 /** Adds a provider to a gateway; throws when it is not taken. */
-export async function createProvider(url: string, provider: object): Promise<JsonObject> {
-  const { status, body } = await callJson(url, "ProvidersService/CreateProvider", { provider });
+export async function createProvider(url: string, provider: object, headers = {}): Promise<JsonObject> {
+  const { status, body } = await callJson(url, "ProvidersService/CreateProvider", { provider }, headers);
   if (status !== 200) throw new Error(`the provider was not created: ${JSON.stringify(body)}`);
   return body.provider as JsonObject;
 }

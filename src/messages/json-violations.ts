@@ -8,15 +8,31 @@ import { nearestWord } from "./near-word.ts";
 /** The depth at which protobuf-es stops reading. */
 const maxDepth = 100;
 
+/** What a message's fields and words are called where it is written. */
+export interface Spelling {
+  /** The fields that may be written. */
+  fields(desc: DescMessage): readonly DescField[];
+  nameOf(field: DescField): string;
+  wordsOf(desc: DescEnum): readonly string[];
+}
+
+/** As protobuf's JSON mapping has it. */
+const inJson: Spelling = {
+  fields: ({ fields }) => fields,
+  nameOf: ({ jsonName }) => jsonName,
+  wordsOf: ({ values }) => values.map(({ name }) => name),
+};
+
 /**
  * Compares a JSON value with the message it should be and lists everything that does not fit, in the order of the text.
  * Slow and thorough: for requests that the fast reader has refused.
  */
-export function findJsonViolations(desc: DescMessage, json: JsonValue): readonly Violation[] {
+export function findJsonViolations(desc: DescMessage, json: JsonValue, spelling = inJson): readonly Violation[] {
   const violations: Violation[] = [];
   walkMessage(desc, json, {
     depth: 1,
     path: "",
+    spelling,
     report: (field, problem) => violations.push({ field, ...problem }),
   });
   return violations;
@@ -26,6 +42,7 @@ interface Place {
   /** In JSON names; keys that are not known, as they stand in the text. */
   readonly path: string;
   readonly depth: number;
+  readonly spelling: Spelling;
   readonly report: (path: string, problem: Problem) => void;
 }
 
@@ -60,20 +77,20 @@ function mustBe(right: string, json: JsonValue): Problem {
 function walkFields(desc: DescMessage, json: JsonObject, place: Place): void {
   const seen = new Map<string, string>();
   for (const [key, value] of Object.entries(json)) {
-    const field = desc.fields.find(({ name, jsonName }) => name === key || jsonName === key);
+    const field = place.spelling.fields(desc).find(({ name, jsonName }) => name === key || jsonName === key);
     if (field === undefined) {
-      report(memberOf(place, key), { reason: "UNKNOWN", description: describeUnknownField(desc, key) });
+      report(memberOf(place, key), { reason: "UNKNOWN", description: describeUnknownField(desc, key, place.spelling) });
       continue;
     }
-    const at = memberOf(place, field.jsonName);
+    const at = memberOf(place, place.spelling.nameOf(field));
     const conflict = conflictOf(field, key, value, seen);
     if (conflict) report(at, { reason: "CONFLICT", description: conflict });
     walkField(field, value, at);
   }
 }
 
-function describeUnknownField(desc: DescMessage, key: string): string {
-  const names = desc.fields.map((field) => field.jsonName);
+function describeUnknownField(desc: DescMessage, key: string, spelling: Spelling): string {
+  const names = spelling.fields(desc).map((field) => spelling.nameOf(field));
   const near = nearestWord(key, names);
   if (near) return `unknown field; did you mean "${near}"?`;
   return names.length === 0
@@ -119,13 +136,13 @@ function walkItem(field: DescField, json: JsonValue, place: Place): void {
 
 function walkValue(field: DescField, json: JsonValue, place: Place): void {
   if (field.message) walkMessage(field.message, json, place);
-  else if (field.enum) report(place, describeEnumProblem(field.enum, json));
+  else if (field.enum) report(place, describeEnumProblem(field.enum, json, place.spelling));
   else if (field.scalar !== undefined) report(place, describeScalarProblem(field.scalar, json));
 }
 
-function describeEnumProblem(desc: DescEnum, json: JsonValue): Problem | undefined {
+function describeEnumProblem(desc: DescEnum, json: JsonValue, spelling: Spelling): Problem | undefined {
   if (typeof json === "number" && Number.isInteger(json)) return undefined;
-  const words = desc.values.map(({ name }) => name);
+  const words = spelling.wordsOf(desc);
   const choice = `use one of ${words.join(", ")}`;
   if (typeof json !== "string")
     return { reason: "PATTERN", description: `must be a word, not ${nameOf(json)}; ${choice}` };

@@ -1,0 +1,78 @@
+import { availableParallelism } from "node:os";
+import { Secret } from "./core/secret.ts";
+
+/** Throws a RangeError that says what would be right. */
+export interface Reader<T> {
+  (text: string): T;
+  /** What is not plain text. */
+  readonly form?: SettingForm;
+}
+
+/** What a value may look like in a file that has more than texts. */
+export type SettingForm =
+  | { readonly is: "number"; readonly least: number; readonly most: number }
+  | { readonly is: "word"; readonly words: readonly string[] }
+  | { readonly is: "flag" }
+  | { readonly is: "list"; readonly words?: readonly string[] }
+  | { readonly is: "secret" };
+
+export const text = (value: string): string => value;
+export const secret = inForm({ is: "secret" }, (value) => (value === "" ? undefined : new Secret(value)));
+export const secrets = inForm({ is: "secret" }, (value): readonly Secret[] =>
+  list(value).map((key) => new Secret(key)),
+);
+export const list = inForm({ is: "list" }, (value): readonly string[] =>
+  value.split(",").flatMap((item) => item.trim() || []),
+);
+
+function inForm<T>(form: SettingForm, read: (value: string) => T): Reader<T> {
+  return Object.assign((value: string) => read(value), { form });
+}
+
+export function whole(least: number, most: number): Reader<number> {
+  return inForm({ is: "number", least, most }, (value) => {
+    const number = Number(value);
+    if (value.trim() !== "" && Number.isInteger(number) && number >= least && number <= most) return number;
+    throw new RangeError(`it must be a whole number from ${least} to ${most}`);
+  });
+}
+
+export function oneOf<W extends string>(...words: readonly W[]): Reader<W> {
+  return inForm({ is: "word", words }, (value) => {
+    const word = words.find((candidate) => candidate === value);
+    if (word !== undefined) return word;
+    throw new RangeError(`it must be one of ${words.join(", ")}`);
+  });
+}
+
+export const adminToken = inForm({ is: "secret" }, (value) => {
+  if (value === "" || /^[\x21-\x7e]{16,}$/.test(value)) return secret(value);
+  throw new RangeError("it must have at least 16 visible ASCII characters: make one with openssl rand -hex 32");
+});
+
+/** Of processes; `auto` is one for each core that this process may use. */
+export function workers(value: string): number {
+  if (value === "auto") return availableParallelism();
+  const number = Number(value);
+  if (Number.isInteger(number) && number >= 1 && number <= 256) return number;
+  throw new RangeError("it must be a whole number from 1 to 256, or auto");
+}
+
+export const flag = inForm({ is: "flag" }, (value) => {
+  if (value === "1" || value === "0") return value === "1";
+  throw new RangeError("it must be 1 or 0");
+});
+
+export function httpUrl(value: string): string | undefined {
+  if (value === "") return undefined;
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (url && /^https?:$/.test(url.protocol)) return value.replace(/\/+$/, "");
+  throw new RangeError("it must be an address such as https://api.example.com/v1");
+}
+
+export function listOf<W extends string>(...words: readonly W[]): Reader<readonly W[]> {
+  return inForm({ is: "list", words }, (value) => list(value).map(oneOf(...words)));
+}
+
+/** In milliseconds. */
+export const day = 86_400_000;
