@@ -194,7 +194,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
             compat.handle(request, response) ||
             handler.handle(request, response)
           ),
-        ...(config.hotPath && { onStream: handler.handleStream }),
+        onStream: handler.handleStream,
         onUpgrade: (request, socket, head) =>
           void (compat.onUpgrade(request, socket, head) || webSocket.onUpgrade(request, socket, head)),
         ...config.connectionLimits,

@@ -1,4 +1,4 @@
-import type { ServerHttp2Stream } from "node:http2";
+import type { Readable } from "node:stream";
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { cancelled } from "../core/error.ts";
@@ -7,7 +7,7 @@ import { type EnvelopeRules, EnvelopeSplitter, tooLarge } from "./hot-envelopes.
 type Read = (bytes: Uint8Array) => Message;
 
 /** The whole body as one message: Connect's unary form. Rejects when it is too large, or the caller goes away. */
-export function readWhole(stream: ServerHttp2Stream, maxBytes: number): Promise<Uint8Array> {
+export function readWhole(stream: Readable, maxBytes: number): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
@@ -28,7 +28,7 @@ export interface OnlyRules extends EnvelopeRules {
 }
 
 /** The only message of a call, in an envelope. Rejects as soon as something is wrong with it. */
-export function readOnly(stream: ServerHttp2Stream, rules: OnlyRules): Promise<Message> {
+export function readOnly(stream: Readable, rules: OnlyRules): Promise<Message> {
   return new Promise((resolve, reject) => {
     const splitter = new EnvelopeSplitter(rules);
     const { method, read } = rules;
@@ -70,7 +70,7 @@ const readAheadBytes = 64 * 1024;
 
 /** The messages of a caller's stream, pulled by the handler: what it does not ask for stays with the caller. */
 export class RequestStream implements AsyncIterableIterator<Message, undefined> {
-  readonly #stream: ServerHttp2Stream;
+  readonly #stream: Readable;
   readonly #splitter: EnvelopeSplitter;
   readonly #read: Read;
   #ready: Uint8Array[] = [];
@@ -79,7 +79,7 @@ export class RequestStream implements AsyncIterableIterator<Message, undefined> 
   #error: unknown;
   #waiting: PromiseWithResolvers<IteratorResult<Message, undefined>> | undefined;
 
-  constructor(stream: ServerHttp2Stream, rules: EnvelopeRules, read: Read) {
+  constructor(stream: Readable, rules: EnvelopeRules, read: Read) {
     this.#stream = stream;
     this.#read = read;
     this.#splitter = new EnvelopeSplitter(rules);

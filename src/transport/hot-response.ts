@@ -1,41 +1,75 @@
-import type { OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { OutgoingHttpHeaders } from "node:http2";
 import type { ConnectError } from "@connectrpc/connect";
 import { codeToHttpStatus, endStreamFlag, endStreamToJson, errorToJson } from "@connectrpc/connect/protocol-connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import { trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import { encodeGrpcMessage } from "./connect.ts";
 import { envelope } from "./hot-envelopes.ts";
-import type { HotFace } from "./hot-face.ts";
+import type { HotExchange } from "./hot-exchange.ts";
+import type { HotFace, HotFraming } from "./hot-face.ts";
 
-/** Writes the answer to one call. The head goes out with the first message, or with the end. */
-export interface HotResponse {
-  /** False when the caller should read first. */
-  message(header: Headers, bytes: Uint8Array): boolean;
-  /** Ends it; an error is its status. Calls back when all of it is with node. */
-  end(ending: HotEnding, done: () => void): void;
+/** Where an answer goes, and how. */
+export interface HotAnswer {
+  readonly exchange: HotExchange;
+  readonly face: HotFace;
+  /** In the head, unless the handler's own header says otherwise. */
+  readonly requestId: string;
 }
 
 /** How an answer ends. */
 export interface HotEnding {
   readonly header: Headers;
   readonly trailer: Headers;
+  /** Its status, when it is an error. */
   readonly error?: ConnectError;
+  /** The only message of a unary call. */
+  readonly message?: Uint8Array;
 }
 
-/** `requestId` is in the head unless the handler's own header says otherwise. */
-export function createHotResponse(stream: ServerHttp2Stream, face: HotFace, requestId: string): HotResponse {
-  switch (face.framing) {
-    case "grpc":
-      return grpcResponse(stream, (header) => headOf(face, requestId, header));
-    case "connect-stream":
-      return connectStream(stream, (header) => headOf(face, requestId, header));
-    case "connect-unary":
-      return connectUnary(stream, (header) => headOf(face, requestId, header));
-    default:
-      return face.framing satisfies never;
-  }
+/** Writes the answer to one call. The head goes out with the first message of a stream, or with the end. */
+interface HotWriter {
+  /** One of a stream's messages. False when the caller should read first. */
+  message(answer: HotAnswer, header: Headers, bytes: Uint8Array): boolean;
+  end(answer: HotAnswer, ending: HotEnding): void;
 }
 
-type Head = (header: Headers) => OutgoingHttpHeaders;
+/** How each framing is written. */
+export const hotWriters: Readonly<Record<HotFraming, HotWriter>> = {
+  grpc: {
+    message({ exchange, face, requestId }, header, bytes) {
+      if (!exchange.headSent) exchange.headBeforeTrailers(headOf(face, requestId, header));
+      return exchange.write(envelope(0, bytes));
+    },
+    end({ exchange, face, requestId }, { header, trailer, error, message }) {
+      if (!exchange.headSent) exchange.headBeforeTrailers(headOf(face, requestId, header));
+      exchange.endWithTrailers(message && envelope(0, message), () => grpcTrailers(trailer, error));
+    },
+  },
+  "grpc-web": {
+    message: streamMessage,
+    end(answer, { header, trailer, error, message }) {
+      if (message) streamMessage(answer, header, message);
+      sendHead(answer, header);
+      if (error) setTrailerStatus(trailer, error);
+      else trailer.set("grpc-status", "0");
+      answer.exchange.end(envelope(trailerFlag, trailerSerialize(trailer)));
+    },
+  },
+  "connect-stream": {
+    message: streamMessage,
+    end(answer, { header, trailer, error }) {
+      sendHead(answer, header);
+      const status = JSON.stringify(endStreamToJson(trailer, error, undefined));
+      answer.exchange.end(envelope(endStreamFlag, Buffer.from(status)));
+    },
+  },
+  "connect-unary": {
+    message() {
+      throw new Error("a unary answer is sent whole");
+    },
+    end: endConnectUnary,
+  },
+};
 
 function headOf({ contentType }: HotFace, requestId: string, header: Headers): OutgoingHttpHeaders {
   const head: OutgoingHttpHeaders = { ":status": 200, "content-type": contentType, "x-request-id": requestId };
@@ -43,30 +77,17 @@ function headOf({ contentType }: HotFace, requestId: string, header: Headers): O
   return head;
 }
 
-const statusOk: OutgoingHttpHeaders = { "grpc-status": "0" };
+function sendHead({ exchange, face, requestId }: HotAnswer, header: Headers): void {
+  if (!exchange.headSent) exchange.head(headOf(face, requestId, header));
+}
 
-function grpcResponse(stream: ServerHttp2Stream, headOfAnswer: Head): HotResponse {
-  const open = (header: Headers) => {
-    if (!stream.headersSent) stream.respond(headOfAnswer(header), { waitForTrailers: true });
-  };
-  return {
-    message(header, bytes) {
-      open(header);
-      return stream.write(envelope(0, bytes));
-    },
-    end({ header, trailer, error }, done) {
-      open(header);
-      stream.once("wantTrailers", () => {
-        if (!stream.closed) stream.sendTrailers(grpcTrailers(trailer, error));
-        done();
-      });
-      stream.end();
-    },
-  };
+function streamMessage(answer: HotAnswer, header: Headers, bytes: Uint8Array): boolean {
+  sendHead(answer, header);
+  return answer.exchange.write(envelope(0, bytes));
 }
 
 function grpcTrailers(trailer: Headers, error: ConnectError | undefined): OutgoingHttpHeaders {
-  const all: OutgoingHttpHeaders = { ...statusOk };
+  const all: OutgoingHttpHeaders = { "grpc-status": "0" };
   if (error) {
     setTrailerStatus(trailer, error);
     trailer.set("grpc-message", encodeGrpcMessage(error.rawMessage));
@@ -75,43 +96,18 @@ function grpcTrailers(trailer: Headers, error: ConnectError | undefined): Outgoi
   return all;
 }
 
-function connectStream(stream: ServerHttp2Stream, headOfAnswer: Head): HotResponse {
-  const open = (header: Headers) => {
-    if (!stream.headersSent) stream.respond(headOfAnswer(header));
-  };
-  return {
-    message(header, bytes) {
-      open(header);
-      return stream.write(envelope(0, bytes));
-    },
-    end({ header, trailer, error }, done) {
-      open(header);
-      const status = JSON.stringify(endStreamToJson(trailer, error, undefined));
-      stream.end(envelope(endStreamFlag, Buffer.from(status)), done);
-    },
-  };
-}
-
 /** Trailers are headers here, with a prefix, so everything is sent at the end. */
-function connectUnary(stream: ServerHttp2Stream, headOfAnswer: Head): HotResponse {
-  let body: Uint8Array = Buffer.alloc(0);
-  return {
-    message(_, bytes) {
-      body = bytes;
-      return true;
-    },
-    end({ header, trailer, error }, done) {
-      const head = headOfAnswer(header);
-      for (const [name, value] of trailer) head[`trailer-${name}`] = value;
-      if (error) {
-        head[":status"] = codeToHttpStatus(error.code);
-        head["content-type"] = "application/json";
-        for (const [name, value] of error.metadata) head[name] = value;
-        body = Buffer.from(JSON.stringify(errorToJson(error, undefined)));
-      }
-      head["content-length"] = body.length;
-      stream.respond(head);
-      stream.end(body, done);
-    },
-  };
+function endConnectUnary({ exchange, face, requestId }: HotAnswer, ending: HotEnding): void {
+  const { header, trailer, error, message } = ending;
+  const head = headOf(face, requestId, header);
+  for (const [name, value] of trailer) head[`trailer-${name}`] = value;
+  if (error) {
+    head[":status"] = codeToHttpStatus(error.code);
+    head["content-type"] = "application/json";
+    for (const [name, value] of error.metadata) head[name] = value;
+  }
+  const body = error ? Buffer.from(JSON.stringify(errorToJson(error, undefined))) : (message ?? Buffer.alloc(0));
+  head["content-length"] = body.length;
+  exchange.head(head);
+  exchange.end(body);
 }

@@ -1,3 +1,5 @@
+import { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Registry } from "@bufbuild/protobuf";
 import type { Interceptor } from "@connectrpc/connect";
 import type { Logger } from "pino";
@@ -9,7 +11,8 @@ import { createConnectHandler } from "./connect.ts";
 import { createCors } from "./cors.ts";
 import { type CallableMethod, createDispatcher, type Dispatcher } from "./dispatch.ts";
 import { createGate } from "./gate.ts";
-import { createHotPath, type ServeStream } from "./hot-path.ts";
+import { Http1Exchange, Http2Exchange } from "./hot-exchange.ts";
+import { createHotPath } from "./hot-path.ts";
 import {
   headerOf,
   type NodeHandler,
@@ -35,6 +38,8 @@ export interface HttpHandlerOptions {
     readonly maxMessageBytes: number;
   };
   readonly logger: Logger;
+  /** Whether the common calls are answered by our own code, and not by connect-node; they are, when unset. */
+  readonly hotPath?: boolean;
   /** Who may call; everybody when unset. */
   readonly admit?: Admit;
   /** Knows what an Any may hold, in JSON; only needed for services that have one. */
@@ -53,6 +58,9 @@ export interface HttpHandler {
   drain(): void;
 }
 
+/** Answers a request that came over HTTP/2, or returns false and has not touched it. */
+type ServeStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => boolean;
+
 /** One request, and what is known of it before anything is read. */
 interface Incoming {
   readonly request: NodeRequest;
@@ -67,6 +75,22 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
   const cors = createCors(options.allowedOrigins);
   const serveMethod = createMethodServer(options, gate.assertOpen);
 
+  const hotPath = createHotPath({
+    dispatcher,
+    assertOpen: gate.assertOpen,
+    explainError: options.explainError,
+    maxMessageBytes: options.limits.maxMessageBytes,
+    ...(options.admit && { admit: options.admit }),
+    ...(options.registry && { registry: options.registry }),
+  });
+  const isOn = options.hotPath !== false;
+  const handleStream: ServeStream = (stream, headers) => isOn && hotPath(new Http2Exchange(stream, headers));
+  const serveHot = (request: NodeRequest, response: NodeResponse): boolean =>
+    isOn &&
+    request instanceof IncomingMessage &&
+    response instanceof ServerResponse &&
+    hotPath(new Http1Exchange(request, response));
+
   const serve = (incoming: Incoming): void => {
     const { request, response } = incoming;
     const outcome = cors(request, response);
@@ -74,7 +98,7 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
     if (outcome === "refused") throw originRefused(headerOf(request, "origin"));
     const path = pathOf(request);
     const method = dispatcher.find(path);
-    if (method) serveMethod(incoming, method);
+    if (method) serveHot(request, response) || serveMethod(incoming, method);
     else if (path === "/ping") sendJson(response, 200, '{"status":"ok"}');
     else sendRefusal(response, options.explainError(nothingAt(path), incoming.requestId), 404);
   };
@@ -93,14 +117,6 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
     }
   };
 
-  const handleStream = createHotPath({
-    dispatcher,
-    assertOpen: gate.assertOpen,
-    explainError: options.explainError,
-    maxMessageBytes: options.limits.maxMessageBytes,
-    ...(options.admit && { admit: options.admit }),
-    ...(options.registry && { registry: options.registry }),
-  });
   const handleCall = (request: NodeRequest, response: NodeResponse): boolean => {
     if (dispatcher.find(pathOf(request)) === undefined) return false;
     handle(request, response);

@@ -29,6 +29,7 @@ const handler = createHttpHandler({
       : ConnectError.from(error),
   allowedOrigins: ["*"],
   limits: { maxMessageBytes: wanted.messageReceiveLimit || 4 * 1024 * 1024 },
+  hotPath: process.env.LIVELLM_HOT_PATH !== "off",
   logger: pino({ level: "silent" }),
   registry,
 });
@@ -36,7 +37,7 @@ const { port } = await listen({
   port: 0,
   host: "127.0.0.1",
   handler: handler.handle,
-  ...(process.env.LIVELLM_HOT_PATH !== "off" && { onStream: handler.handleStream }),
+  onStream: handler.handleStream,
 });
 const answer = create(descOf("ServerCompatResponse"), { host: "127.0.0.1", port } as Record<string, unknown>);
 writeSync(1, framed(toBinary(descOf("ServerCompatResponse"), answer)));

@@ -1,3 +1,4 @@
+import http from "node:http";
 import http2 from "node:http2";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
@@ -21,6 +22,7 @@ const agent = {
 let hot: TestServer;
 let plain: TestServer;
 const sessions: http2.ClientHttp2Session[] = [];
+const agent1 = new http.Agent({ keepAlive: true });
 
 beforeAll(async () => {
   hot = await startTestServer({ agent, maxMessageBytes: 4_096 });
@@ -29,6 +31,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const session of sessions) session.destroy();
+  agent1.destroy();
   await Promise.all([hot.close(0), plain.close(0)]);
 });
 
@@ -63,7 +66,30 @@ function send(session: http2.ClientHttp2Session | undefined, sent: Sent): Promis
   });
 }
 
-function write(stream: http2.ClientHttp2Stream, { body, cuts }: Sent): void {
+/** The same over HTTP/1.1. */
+function sendHttp1(url: string, sent: Sent): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const headers = { "x-request-id": "same", ...sent.headers };
+    const request = http.request(url + sent.path, { method: "POST", agent: agent1, headers });
+    request.on("error", reject);
+    request.on("response", (response) => {
+      const chunks: Buffer[] = [];
+      const { "transfer-encoding": _, ...head } = response.headers;
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("error", reject);
+      response.on("end", () =>
+        resolve({
+          headers: { "x-status": String(response.statusCode), ...head },
+          trailers: {},
+          body: Buffer.concat(chunks),
+        }),
+      );
+    });
+    write(request, sent);
+  });
+}
+
+function write(stream: NodeJS.WritableStream, { body, cuts }: Sent): void {
   let at = 0;
   for (const cut of cuts.map((share) => Math.floor(share * body.length)).toSorted((a, b) => a - b)) {
     stream.write(body.subarray(at, cut));
@@ -72,8 +98,14 @@ function write(stream: http2.ClientHttp2Stream, { body, cuts }: Sent): void {
   stream.end(body.subarray(at));
 }
 
-async function both(sent: Sent): Promise<readonly [object, object]> {
-  const [fast, slow] = await Promise.all([send(sessions[0], sent), send(sessions[1], sent)]);
+type Version = "HTTP/1.1" | "HTTP/2";
+
+async function both(sent: Sent, version: Version = "HTTP/2"): Promise<readonly [object, object]> {
+  const [fast, slow] = await Promise.all(
+    version === "HTTP/2"
+      ? [send(sessions[0], sent), send(sessions[1], sent)]
+      : [sendHttp1(hot.url, sent), sendHttp1(plain.url, sent)],
+  );
   return [comparable(fast), comparable(slow)];
 }
 
@@ -86,7 +118,7 @@ function comparable({ headers, trailers, body }: Answer): object {
   const { date: _, "content-length": __, ...head } = headers;
   const { "grpc-status-details-bin": ___, "x-request-id": ____, "grpc-message": words, ...tail } = trailers;
   if (type === "application/json") return { head: { ...head, "x-request-id": "" }, error: statusOf(body) };
-  if (!type.startsWith("application/connect+"))
+  if (!type.startsWith("application/connect+") && !type.startsWith("application/grpc-web"))
     return { head: { ...head }, tail: { ...tail, words: sameWords(words) }, body };
   return { head: { ...head }, messages: messagesOf(body) };
 }
@@ -96,10 +128,27 @@ function messagesOf(body: Buffer): unknown[] {
   for (let at = 0; at < body.length; ) {
     const end = at + 5 + body.readUInt32BE(at + 1);
     const bytes = body.subarray(at + 5, end);
-    found.push(body[at] === 2 ? statusOf(bytes) : [body[at], bytes]);
+    if (body[at] === 2) found.push(statusOf(bytes));
+    else found.push(body[at] === 0x80 ? trailersIn(bytes) : [body[at], bytes]);
     at = end;
   }
   return found;
+}
+
+/** What ends an answer in gRPC-Web, without what may be more. */
+function trailersIn(bytes: Buffer): object {
+  const lines = bytes
+    .toString()
+    .trimEnd()
+    .split("\r\n")
+    .map((line) => line.split(": "));
+  const {
+    "grpc-status-details-bin": _,
+    "x-request-id": __,
+    "grpc-message": words = "",
+    ...rest
+  } = Object.fromEntries(lines);
+  return { ...rest, words: sameWords(decodeURIComponent(words)) };
 }
 
 /** Connect's error object, or what ends its streams. */
@@ -178,6 +227,7 @@ const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 3
 const agentPath = fc.constantFrom("Run", "RunStream").map((name) => `/livellm.v1.AgentService/${name}`);
 const anyPath = fc.oneof(agentPath, fc.constant("/livellm.v1.TranscriptionService/TranscribeStream"));
 const grpcType = fc.constantFrom("application/grpc", "application/grpc+proto", "application/grpc+json");
+const webType = fc.constantFrom("application/grpc-web", "application/grpc-web+proto", "application/grpc-web+json");
 const connectType = fc.constantFrom("application/connect+proto", "application/connect+json", "application/proto");
 const extra = fc.constantFrom<Readonly<Record<string, string>>[]>(
   {},
@@ -191,30 +241,33 @@ const extra = fc.constantFrom<Readonly<Record<string, string>>[]>(
 );
 
 describe("the hot path and connect-node answer the same to the same bytes", () => {
-  test.each([
-    ["gRPC", grpcType],
-    ["Connect", connectType],
-  ])("over %s", async (_, type) => {
+  test.each<[string, Version, fc.Arbitrary<string>, fc.Arbitrary<string>]>([
+    ["gRPC", "HTTP/2", grpcType, anyPath],
+    ["gRPC-Web", "HTTP/2", webType, anyPath],
+    ["Connect", "HTTP/2", connectType, anyPath],
+    ["gRPC-Web", "HTTP/1.1", webType, agentPath],
+    ["Connect", "HTTP/1.1", connectType, agentPath],
+  ])("%s over %s", async (_, version, type, anyOf) => {
     await fc.assert(
-      fc.asyncProperty(anyPath, type, extra, body, cuts, async (path, contentType, more, bytes, where) => {
+      fc.asyncProperty(anyOf, type, extra, body, cuts, async (path, contentType, more, bytes, where) => {
         const headers = { "content-type": contentType, te: "trailers", ...more };
-        const [fast, slow] = await both({ path, headers, body: bytes, cuts: where });
+        const [fast, slow] = await both({ path, headers, body: bytes, cuts: where }, version);
         expect(fast).toEqual(slow);
       }),
-      { numRuns: 250 },
+      { numRuns: 150 },
     );
   });
 
-  test("in Connect's unary form", async () => {
+  test.each<Version>(["HTTP/1.1", "HTTP/2"])("Connect's unary form over %s", async (version) => {
     const bytes = fc.oneof(fc.string({ maxLength: 40 }).map(request), fc.uint8Array({ maxLength: 60 }));
     await fc.assert(
       fc.asyncProperty(bytes, extra, cuts, async (message, more, where) => {
         const headers = { "content-type": "application/proto", ...more };
         const sent = { path: "/livellm.v1.AgentService/Run", headers, body: Buffer.from(message), cuts: where };
-        const [fast, slow] = await both(sent);
+        const [fast, slow] = await both(sent, version);
         expect(fast).toEqual(slow);
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
   });
 });
@@ -233,14 +286,31 @@ test("what is wrong with a request before it reaches a service is explained like
   );
 });
 
-test("a call goes by the hot path unless it is switched off: it does not compress", async () => {
-  const headers = { "content-type": "application/grpc", te: "trailers", "grpc-accept-encoding": "gzip" };
-  const body = envelope(request("word ".repeat(600)));
-  const sent = { path: "/livellm.v1.AgentService/Run", headers, body, cuts: [] };
-  const [fast, slow] = await Promise.all([send(sessions[0], sent), send(sessions[1], sent)]);
-  expect(fast.headers["grpc-encoding"]).toBeUndefined();
-  expect(slow.headers["grpc-encoding"]).toBe("gzip");
-  expect(fast.trailers["grpc-status"]).toBe("0");
+describe("a call goes by the hot path unless it is switched off: it does not compress", () => {
+  const long = request("word ".repeat(600));
+  const path = "/livellm.v1.AgentService/Run";
+
+  test("gRPC", async () => {
+    const headers = { "content-type": "application/grpc", te: "trailers", "grpc-accept-encoding": "gzip" };
+    const sent = { path, headers, body: envelope(long), cuts: [] };
+    const [fast, slow] = await Promise.all([send(sessions[0], sent), send(sessions[1], sent)]);
+    expect([fast.headers["grpc-encoding"], slow.headers["grpc-encoding"]]).toEqual([undefined, "gzip"]);
+    expect(fast.trailers["grpc-status"]).toBe("0");
+  });
+
+  test("gRPC-Web over HTTP/1.1", async () => {
+    const headers = { "content-type": "application/grpc-web", "grpc-accept-encoding": "gzip" };
+    const sent = { path, headers, body: envelope(long), cuts: [] };
+    const [fast, slow] = await Promise.all([sendHttp1(hot.url, sent), sendHttp1(plain.url, sent)]);
+    expect([fast.headers["grpc-encoding"], slow.headers["grpc-encoding"]]).toEqual([undefined, "gzip"]);
+  });
+
+  test("Connect over HTTP/1.1", async () => {
+    const headers = { "content-type": "application/proto", "accept-encoding": "gzip" };
+    const sent = { path, headers, body: Buffer.from(long), cuts: [] };
+    const [fast, slow] = await Promise.all([sendHttp1(hot.url, sent), sendHttp1(plain.url, sent)]);
+    expect([fast.headers["content-encoding"], slow.headers["content-encoding"]]).toEqual([undefined, "gzip"]);
+  });
 });
 
 test("a caller that resets its stream at any time does no harm", async () => {

@@ -9,46 +9,51 @@ import { ErrorDetailSchema, FieldViolationsSchema } from "../../gen/livellm/v1/e
 import { Failure_Reason } from "../../gen/livellm/v1/route_pb.ts";
 import { TranscriptionService } from "../../gen/livellm/v1/transcription_service_pb.ts";
 import { LivellmError } from "../../src/core/error.ts";
+import type { Agent } from "./echo-services.ts";
 import { requestOf, runStreamPath, startTestServer, type TestServer, until } from "./test-server.ts";
 
 let server: TestServer;
+let withoutHotPath: TestServer;
 let seen: { signal?: AbortSignal; yielded: number; ended: boolean };
 
 beforeEach(() => {
   seen = { yielded: 0, ended: false };
 });
 
+const agent: Partial<Agent> = {
+  async run({ messages }, { signal }) {
+    const text = messages[0]?.text ?? "";
+    seen.signal = signal;
+    if (text === "fail")
+      throw new LivellmError("resource_exhausted", "rate_limited", "slow down", { retryAfterMs: 1500 });
+    if (text === "bug") throw new TypeError("secret");
+    if (text === "wait") await forever(signal);
+    return { text: `echo: ${text}` };
+  },
+  async *runStream({ messages, caller }, { signal }) {
+    const text = messages[0]?.text ?? "";
+    seen.signal = signal;
+    try {
+      if (text === "fail first") throw new LivellmError("unavailable", "network", "refused");
+      if (text === "wait first") await forever(signal);
+      if (text === "who") yield { event: { case: "started", value: { requestId: caller?.requestId ?? "" } } };
+      for (; text === "flood" && !signal.aborted; seen.yielded++) yield delta(incompressible);
+      for (const word of text.split(" ")) yield delta(word);
+      if (text.endsWith("fail")) throw new LivellmError("unavailable", "stream_broken", "cut off");
+      if (text.endsWith("wait")) await forever(signal);
+    } finally {
+      seen.ended = true;
+    }
+  },
+};
+
 beforeAll(async () => {
-  server = await startTestServer({
-    agent: {
-      async run({ messages }, { signal }) {
-        const text = messages[0]?.text ?? "";
-        seen.signal = signal;
-        if (text === "fail")
-          throw new LivellmError("resource_exhausted", "rate_limited", "slow down", { retryAfterMs: 1500 });
-        if (text === "bug") throw new TypeError("secret");
-        if (text === "wait") await forever(signal);
-        return { text: `echo: ${text}` };
-      },
-      async *runStream({ messages, caller }, { signal }) {
-        const text = messages[0]?.text ?? "";
-        seen.signal = signal;
-        try {
-          if (text === "fail first") throw new LivellmError("unavailable", "network", "refused");
-          if (text === "wait first") await forever(signal);
-          if (text === "who") yield { event: { case: "started", value: { requestId: caller?.requestId ?? "" } } };
-          for (; text === "flood" && !signal.aborted; seen.yielded++) yield delta(incompressible);
-          for (const word of text.split(" ")) yield delta(word);
-          if (text.endsWith("fail")) throw new LivellmError("unavailable", "stream_broken", "cut off");
-          if (text.endsWith("wait")) await forever(signal);
-        } finally {
-          seen.ended = true;
-        }
-      },
-    },
-  });
+  [server, withoutHotPath] = await Promise.all([
+    startTestServer({ agent }),
+    startTestServer({ agent, hotPath: false }),
+  ]);
 });
-afterAll(() => server.close(0));
+afterAll(() => Promise.all([server.close(0), withoutHotPath.close(0)]));
 
 /** Clients accept gzip, and a run of one letter would be hardly a byte. */
 const incompressible = randomBytes(7_500).toString("base64");
@@ -62,6 +67,15 @@ function delta(text: string) {
 }
 
 const transports: [string, () => Transport][] = [
+  ["gRPC by connect-node", () => createGrpcTransport({ baseUrl: withoutHotPath.url })],
+  [
+    "gRPC-Web over HTTP/1.1 by connect-node",
+    () => createGrpcWebTransport({ baseUrl: withoutHotPath.url, httpVersion: "1.1" }),
+  ],
+  [
+    "Connect over HTTP/1.1 by connect-node",
+    () => createConnectTransport({ baseUrl: withoutHotPath.url, httpVersion: "1.1" }),
+  ],
   ["gRPC", () => createGrpcTransport({ baseUrl: server.url })],
   ["gRPC, JSON", () => createGrpcTransport({ baseUrl: server.url, useBinaryFormat: false })],
   ["gRPC-Web over HTTP/1.1", () => createGrpcWebTransport({ baseUrl: server.url, httpVersion: "1.1" })],

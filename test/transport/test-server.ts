@@ -44,13 +44,14 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     explainError,
     allowedOrigins: options.allowedOrigins ?? [],
     limits: { maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024 },
+    hotPath: options.hotPath ?? true,
     logger,
   });
   const listening = await listen({
     port: 0,
     host: "127.0.0.1",
     handler: handler.handle,
-    ...(options.hotPath !== false && { onStream: handler.handleStream }),
+    onStream: handler.handleStream,
     ...options.listen,
   });
   return {
