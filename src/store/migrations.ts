@@ -56,6 +56,15 @@ const migrations: Readonly<Record<string, Migration>> = {
       if (isPostgres(db)) await announceChanges(db);
     },
   },
+  "0005_setting": {
+    up: async (db: Kysely<unknown>) => {
+      await db.schema
+        .createTable("setting")
+        .addColumn("name", keyType(db), (column) => column.primaryKey())
+        .addColumn("value", "text", (column) => column.notNull())
+        .execute();
+    },
+  },
 };
 
 /** Text that sorts by code units, as SQLite's does by itself. */

@@ -6,6 +6,8 @@ import type { Tables } from "./tables.ts";
 /** A database that is opened, and what differs from one kind to another. */
 export interface OpenDatabase {
   readonly db: Kysely<Tables>;
+  /** Whether servers elsewhere may use it as well. */
+  readonly shared: boolean;
   /** What messages call it: a file, or an address without its password. */
   readonly name: string;
   /** What other processes change in it. */

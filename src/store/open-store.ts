@@ -3,7 +3,7 @@ import { LivellmError } from "../core/error.ts";
 import { databaseNamed } from "./database-url.ts";
 import type { OpenDatabase } from "./open-database.ts";
 import { createOutage } from "./outage.ts";
-import { checkSecrets } from "./sealed-secrets.ts";
+import { checkMasterKey, checkSecrets } from "./sealed-secrets.ts";
 import type { Sealer } from "./sealing.ts";
 import { createSqlStore, type Store } from "./sql-store.ts";
 import { openSqliteInMemory } from "./sqlite.ts";
@@ -75,6 +75,7 @@ async function failureOf(database: OpenDatabase, sealer: Sealer) {
   try {
     await database.migrate();
     await checkSecrets(database.db, sealer, database.name);
+    if (database.shared) await checkMasterKey(database.db, sealer, database.name);
     return undefined;
   } catch (cause) {
     if (cause instanceof LivellmError) throw cause;

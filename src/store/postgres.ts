@@ -24,6 +24,7 @@ export function openPostgres(databaseUrl: string, log: StoreLog): OpenDatabase {
   return {
     db: kyselyOver(pool),
     name,
+    shared: true,
     migrate: () => migrateAlone(session, name),
     changes: listenForChanges({ open: () => new pg.Client(session), own, name, log }),
     explain: (error) => explainPostgres(error, address),

@@ -67,7 +67,7 @@ export function configFromRow(row: ProviderRow, sealer: Sealer): ProviderConfig 
 }
 
 /** Rows written before a field existed read as if it were not set. */
-const emptyConfig: StoredConfig = {
+export const emptyConfig: StoredConfig = {
   displayName: "",
   baseUrl: "",
   allowedModels: [],

@@ -39,7 +39,7 @@ export function routeFromRow(row: RouteRow): NamedRoute {
 }
 
 /** Rows written before a field existed read as if it were not set. */
-const emptyRoute: StoredRoute = { displayName: "", route: { targets: [] }, labels: {} };
+export const emptyRoute: StoredRoute = { displayName: "", route: { targets: [] }, labels: {} };
 
 /** Undefined when it is not JSON. */
 function parseJson(text: string): unknown {

@@ -1,36 +1,21 @@
 import { randomBytes } from "node:crypto";
 import type { Kysely } from "kysely";
 import type { AuditEvent } from "../core/access.ts";
-import type { AuditDraft, AuditStore } from "./audit-store.ts";
+import { auditRowOf, eventFromRow } from "./audit-row.ts";
+import type { AuditStore } from "./audit-store.ts";
 import type { RunQuery } from "./outage.ts";
-
-/** A row of the table `audit_event`, the same in every database: JSON as text, times in milliseconds since 1970. */
-export interface AuditRow {
-  readonly id: string;
-  readonly time: number;
-  readonly event: string;
-}
-
-/** The tables it needs, the same in every database. */
-export interface AuditTables {
-  readonly audit_event: AuditRow;
-}
+import type { Tables } from "./tables.ts";
 
 /** How many events are kept. */
 const usualMaxEvents = 100_000;
 
 /** The audit store over any database that kysely speaks to; the table must be there. */
-export function createSqlAuditStore<Tables extends AuditTables>(
-  database: Kysely<Tables>,
-  run: RunQuery,
-  maxEvents = usualMaxEvents,
-): AuditStore {
-  const db = database as unknown as Kysely<AuditTables>; // has that table, and maybe others
+export function createSqlAuditStore(db: Kysely<Tables>, run: RunQuery, maxEvents = usualMaxEvents): AuditStore {
   const nextId = createIds();
   return {
     append: (draft) =>
       run(async () => {
-        const row = rowOf(draft, nextId(draft.time.getTime()));
+        const row = auditRowOf(draft, nextId(draft.time.getTime()));
         await db.insertInto("audit_event").values(row).execute();
         await dropOldest(db, maxEvents);
         return eventFromRow(row);
@@ -48,17 +33,8 @@ function createIds(): (timeMs: number) => string {
   };
 }
 
-function rowOf({ time, ...event }: AuditDraft, id: string): AuditRow {
-  return { id, time: time.getTime(), event: JSON.stringify(event) };
-}
-
-function eventFromRow({ id, time, event }: AuditRow): AuditEvent {
-  // Only rowOf has written it.
-  return { ...(JSON.parse(event) as Omit<AuditDraft, "time">), id, time: new Date(time) };
-}
-
 /** Changes are rare, so looking each time costs nothing that matters: 4 ms for a full table. */
-async function dropOldest(db: Kysely<AuditTables>, maxEvents: number): Promise<void> {
+async function dropOldest(db: Kysely<Tables>, maxEvents: number): Promise<void> {
   const oldest = await db
     .selectFrom("audit_event")
     .select("id")
@@ -69,7 +45,7 @@ async function dropOldest(db: Kysely<AuditTables>, maxEvents: number): Promise<v
   if (oldest) await db.deleteFrom("audit_event").where("id", "<=", oldest.id).execute();
 }
 
-async function listLatest(db: Kysely<AuditTables>, count: number, before: string): Promise<readonly AuditEvent[]> {
+async function listLatest(db: Kysely<Tables>, count: number, before: string): Promise<readonly AuditEvent[]> {
   const all = db.selectFrom("audit_event").selectAll().orderBy("id", "desc").limit(count);
   const rows = await (before === "" ? all : all.where("id", "<", before)).execute();
   return rows.map(eventFromRow);

@@ -4,20 +4,15 @@ import type { LivellmError } from "../core/error.ts";
 import type { NamedRoute } from "../core/named-route.ts";
 import type { Listeners } from "./listeners.ts";
 import type { RunQuery } from "./outage.ts";
-import { type RouteRow, routeConfigOf, routeFromRow } from "./route-row.ts";
+import { routeConfigOf, routeFromRow } from "./route-row.ts";
 import { type RouteDraft, type RouteStore, routeChanged, routeExists, routeGone } from "./route-store.ts";
-
-/** The tables it needs, the same in every database. */
-export interface RouteTables {
-  readonly route: RouteRow;
-}
+import type { Tables } from "./tables.ts";
 
 /** The route store over any database that kysely speaks to; the table must be there. */
-export function createSqlRouteStore<Tables extends RouteTables>(
-  database: Kysely<Tables>,
+export function createSqlRouteStore(
+  db: Kysely<Tables>,
   { run, listeners }: { readonly run: RunQuery; readonly listeners: Listeners },
 ): RouteStore {
-  const db = database as unknown as Kysely<RouteTables>; // has that table, and maybe others
   const tell = <Result>(result: Result): Result => {
     listeners.tell();
     return result;
@@ -33,27 +28,28 @@ export function createSqlRouteStore<Tables extends RouteTables>(
   };
 }
 
-async function listRoutes(db: Kysely<RouteTables>): Promise<readonly NamedRoute[]> {
+async function listRoutes(db: Kysely<Tables>): Promise<readonly NamedRoute[]> {
   const rows = await db.selectFrom("route").selectAll().orderBy("name").execute();
   return rows.map(routeFromRow);
 }
 
-async function getRoute(db: Kysely<RouteTables>, name: string): Promise<NamedRoute | undefined> {
+async function getRoute(db: Kysely<Tables>, name: string): Promise<NamedRoute | undefined> {
   const row = await db.selectFrom("route").selectAll().where("name", "=", name).executeTakeFirst();
   return row && routeFromRow(row);
 }
 
-async function listRevisions(db: Kysely<RouteTables>): Promise<ReadonlyMap<string, string>> {
+async function listRevisions(db: Kysely<Tables>): Promise<ReadonlyMap<string, string>> {
   const rows = await db.selectFrom("route").select(["name", "revision"]).execute();
   return new Map(rows.map(({ name, revision }) => [name, revision]));
 }
 
-async function insertRoute(db: Kysely<RouteTables>, draft: RouteDraft): Promise<NamedRoute> {
+/** `createTime` is that of one that comes from elsewhere; now when unset. */
+export async function insertRoute(db: Kysely<Tables>, draft: RouteDraft, createTime?: Date): Promise<NamedRoute> {
   const now = Date.now();
   const values = { name: draft.name, config: routeConfigOf(draft), revision: randomUUID() };
   const row = await db
     .insertInto("route")
-    .values({ ...values, create_time: now, update_time: now })
+    .values({ ...values, create_time: createTime?.getTime() ?? now, update_time: now })
     .onConflict((conflict) => conflict.column("name").doNothing())
     .returningAll()
     .executeTakeFirst();
@@ -61,7 +57,11 @@ async function insertRoute(db: Kysely<RouteTables>, draft: RouteDraft): Promise<
   return routeFromRow(row);
 }
 
-async function updateRoute(db: Kysely<RouteTables>, draft: RouteDraft, expectedRevision: string): Promise<NamedRoute> {
+export async function updateRoute(
+  db: Kysely<Tables>,
+  draft: RouteDraft,
+  expectedRevision: string,
+): Promise<NamedRoute> {
   // A random revision, not a counter: a route that is deleted and added again must not repeat one.
   const row = await db
     .updateTable("route")
@@ -74,7 +74,7 @@ async function updateRoute(db: Kysely<RouteTables>, draft: RouteDraft, expectedR
   return routeFromRow(row);
 }
 
-async function deleteRoute(db: Kysely<RouteTables>, name: string, expectedRevision: string): Promise<void> {
+async function deleteRoute(db: Kysely<Tables>, name: string, expectedRevision: string): Promise<void> {
   const row = await db
     .deleteFrom("route")
     .where("name", "=", name)
@@ -84,7 +84,7 @@ async function deleteRoute(db: Kysely<RouteTables>, name: string, expectedRevisi
   if (!row) throw await whyUntouched(db, name);
 }
 
-async function whyUntouched(db: Kysely<RouteTables>, name: string): Promise<LivellmError> {
+async function whyUntouched(db: Kysely<Tables>, name: string): Promise<LivellmError> {
   const row = await db.selectFrom("route").select("name").where("name", "=", name).executeTakeFirst();
   return row ? routeChanged(name) : routeGone(name);
 }

@@ -4,20 +4,15 @@ import type { AccessToken } from "../core/access.ts";
 import type { LivellmError } from "../core/error.ts";
 import type { Listeners } from "./listeners.ts";
 import type { RunQuery } from "./outage.ts";
-import { type TokenRow, tokenConfigOf, tokenFromRow } from "./token-row.ts";
+import type { Tables } from "./tables.ts";
+import { tokenConfigOf, tokenFromRow } from "./token-row.ts";
 import { type TokenDraft, type TokenStore, tokenChanged, tokenExists, tokenGone } from "./token-store.ts";
 
-/** The tables it needs, the same in every database. */
-export interface TokenTables {
-  readonly token: TokenRow;
-}
-
 /** The token store over any database that kysely speaks to; the table must be there. */
-export function createSqlTokenStore<Tables extends TokenTables>(
-  database: Kysely<Tables>,
+export function createSqlTokenStore(
+  db: Kysely<Tables>,
   { run, listeners }: { readonly run: RunQuery; readonly listeners: Listeners },
 ): TokenStore {
-  const db = database as unknown as Kysely<TokenTables>; // has that table, and maybe others
   const tell = <Result>(result: Result): Result => {
     listeners.tell();
     return result;
@@ -34,27 +29,35 @@ export function createSqlTokenStore<Tables extends TokenTables>(
   };
 }
 
-async function listTokens(db: Kysely<TokenTables>): Promise<readonly AccessToken[]> {
+async function listTokens(db: Kysely<Tables>): Promise<readonly AccessToken[]> {
   const rows = await db.selectFrom("token").selectAll().orderBy("id").execute();
   return rows.map(tokenFromRow);
 }
 
-async function getToken(db: Kysely<TokenTables>, id: string): Promise<AccessToken | undefined> {
+async function getToken(db: Kysely<Tables>, id: string): Promise<AccessToken | undefined> {
   const row = await db.selectFrom("token").selectAll().where("id", "=", id).executeTakeFirst();
   return row && tokenFromRow(row);
 }
 
-async function listRevisions(db: Kysely<TokenTables>): Promise<ReadonlyMap<string, string>> {
+async function listRevisions(db: Kysely<Tables>): Promise<ReadonlyMap<string, string>> {
   const rows = await db.selectFrom("token").select(["id", "revision"]).execute();
   return new Map(rows.map(({ id, revision }) => [id, revision]));
 }
 
-async function insertToken(db: Kysely<TokenTables>, draft: TokenDraft): Promise<AccessToken> {
+/** `createTime` is that of one that comes from elsewhere; now when unset. */
+export async function insertToken(db: Kysely<Tables>, draft: TokenDraft, createTime?: Date): Promise<AccessToken> {
   const now = Date.now();
   const { id, digest } = draft;
   const row = await db
     .insertInto("token")
-    .values({ id, digest, config: tokenConfigOf(draft), revision: randomUUID(), create_time: now, update_time: now })
+    .values({
+      id,
+      digest,
+      config: tokenConfigOf(draft),
+      revision: randomUUID(),
+      create_time: createTime?.getTime() ?? now,
+      update_time: now,
+    })
     .onConflict((conflict) => conflict.column("id").doNothing())
     .returningAll()
     .executeTakeFirst();
@@ -62,7 +65,11 @@ async function insertToken(db: Kysely<TokenTables>, draft: TokenDraft): Promise<
   return tokenFromRow(row);
 }
 
-async function updateToken(db: Kysely<TokenTables>, draft: TokenDraft, expectedRevision: string): Promise<AccessToken> {
+export async function updateToken(
+  db: Kysely<Tables>,
+  draft: TokenDraft,
+  expectedRevision: string,
+): Promise<AccessToken> {
   // A random revision, not a counter: see the other stores.
   const row = await db
     .updateTable("token")
@@ -75,7 +82,7 @@ async function updateToken(db: Kysely<TokenTables>, draft: TokenDraft, expectedR
   return tokenFromRow(row);
 }
 
-async function deleteToken(db: Kysely<TokenTables>, id: string, expectedRevision: string): Promise<void> {
+async function deleteToken(db: Kysely<Tables>, id: string, expectedRevision: string): Promise<void> {
   const row = await db
     .deleteFrom("token")
     .where("id", "=", id)
@@ -85,11 +92,11 @@ async function deleteToken(db: Kysely<TokenTables>, id: string, expectedRevision
   if (!row) throw await whyUntouched(db, id);
 }
 
-async function noteUse(db: Kysely<TokenTables>, id: string, time: Date): Promise<void> {
+async function noteUse(db: Kysely<Tables>, id: string, time: Date): Promise<void> {
   await db.updateTable("token").set({ last_use_time: time.getTime() }).where("id", "=", id).execute();
 }
 
-async function whyUntouched(db: Kysely<TokenTables>, id: string): Promise<LivellmError> {
+async function whyUntouched(db: Kysely<Tables>, id: string): Promise<LivellmError> {
   const row = await db.selectFrom("token").select("id").where("id", "=", id).executeTakeFirst();
   return row ? tokenChanged(id) : tokenGone(id);
 }

@@ -40,7 +40,7 @@ export function openSqliteInMemory(): OpenDatabase {
 
 function opened(database: DatabaseSync, name: string): Omit<OpenDatabase, "changes"> {
   const db = new Kysely<Tables>({ dialect: new SharedSqliteDialect({ database: forKysely(database) }) });
-  return { db, name, migrate: () => migrate(db, name), explain };
+  return { db, name, shared: false, migrate: () => migrate(db, name), explain };
 }
 
 /** SQLite's words quote names of tables and columns, which are ours, and never values. */

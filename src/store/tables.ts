@@ -1,9 +1,19 @@
+import type { AuditRow } from "./audit-row.ts";
 import type { ProviderRow } from "./provider-row.ts";
-import type { AuditTables } from "./sql-audit-store.ts";
-import type { RouteTables } from "./sql-route-store.ts";
-import type { TokenTables } from "./sql-token-store.ts";
+import type { RouteRow } from "./route-row.ts";
+import type { TokenRow } from "./token-row.ts";
 
 /** The tables, the same in every database. */
-export interface Tables extends RouteTables, TokenTables, AuditTables {
+export interface Tables {
   readonly provider: ProviderRow;
+  readonly route: RouteRow;
+  readonly token: TokenRow;
+  readonly audit_event: AuditRow;
+  readonly setting: SettingRow;
+}
+
+/** A row of the table `setting`: what the store notes of itself. */
+interface SettingRow {
+  readonly name: string;
+  readonly value: string;
 }
