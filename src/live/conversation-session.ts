@@ -167,7 +167,9 @@ class ConversationSession {
   /** The model goes on when it has the results of all its calls. */
   #asks(item: Exclude<ConversationInput, { type: "audio" | "interrupt" }>): boolean {
     if (item.type === "tool-result") return this.#calls.delete(item.result.toolCallId) && this.#calls.size === 0;
-    return item.type === "text" || this.#sentBytes > 0;
+    if (item.type === "text") return true;
+    // Who finds turns may find that there was none.
+    return this.request.turnDetection.mode === "manual" && this.#sentBytes > 0;
   }
 
   /** The caller is to answer: until then the model owes nothing. */
@@ -182,14 +184,14 @@ class ConversationSession {
   }
 
   #accept({ model, requestId, warnings = [] }: ConversationEvent & { type: "accepted" }): TargetEvent {
-    const ofOutput = (this.#output?.warnings ?? []).map(placed);
+    const ofOutput = (this.#output?.warnings ?? []).map(ofSpeech);
     return {
       type: "accepted",
       ...(model && { model }),
       ...(requestId && { requestId }),
       inputFormat: this.request.inputFormat,
       outputFormat: this.#output?.format,
-      warnings: [...warnings, ...this.#turns.warnings, ...ofOutput],
+      warnings: [...warnings.map(inStart), ...this.#turns.warnings, ...ofOutput],
     };
   }
 
@@ -226,8 +228,13 @@ function outputFor(wish: OutputWish, { kind, model, use }: Target): SpeechOutput
   throw new LivellmError("failed_precondition", "unsupported", `${kind}/${model} does not speak: ask it for text`);
 }
 
+/** An adapter names fields by their place in the start. */
+function inStart(warning: Warning): Warning {
+  return { ...warning, field: warning.field?.replace(/^(?=config\.|messages\b)/, "start.") ?? "" };
+}
+
 /** The fields of a conversation have other places than those of a text to be spoken. */
-function placed(warning: Warning): Warning {
+function ofSpeech(warning: Warning): Warning {
   return { ...warning, field: warning.field?.replace(/^config\./, "start.config.speech.") ?? "" };
 }
 

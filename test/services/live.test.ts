@@ -296,7 +296,8 @@ describe("a stall", () => {
     ["after the end of the caller's side", silent, []],
   ])("is a model that says nothing %s", async (_, script, steps) => {
     await using gateway = await startVoiceGateway({ a: { live: createTalker(script) } }, { stallTimeoutMs: 100 });
-    const { error } = await talk(gateway, said(start(["a"], { format: pcm16k }), ...steps));
+    const turnDetection = { mode: { case: "manual", value: {} } };
+    const { error } = await talk(gateway, said(start(["a"], { format: pcm16k, turnDetection }), ...steps));
     expect(error?.code).toBe(Code.Unavailable);
     expect(detailOf(error)?.reason).toBe(Reason.TIMEOUT);
   });

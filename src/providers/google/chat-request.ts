@@ -50,7 +50,10 @@ export function toGenerateContentRequest(request: ChatRequest, kind: string): Ge
 }
 
 /** There is one place for instructions, in front of everything. */
-function toSystemInstruction({ instructions, messages }: ChatRequest, notes: Notes): object {
+export function toSystemInstruction(
+  { instructions, messages }: Pick<ChatRequest, "instructions" | "messages">,
+  notes: Notes,
+): object {
   const first = messages.findIndex(({ role }) => role !== "system");
   const said = messages.flatMap((message, index) => {
     if (message.role !== "system") return [];

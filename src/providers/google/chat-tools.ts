@@ -22,7 +22,10 @@ export interface OfferedTools {
 }
 
 /** The tools, and which of the functions may or must be called. */
-export function toOfferedTools(request: ChatRequest, notes: Notes): OfferedTools {
+export function toOfferedTools(
+  request: Pick<ChatRequest, "tools" | "toolChoice" | "parallelToolCalls" | "model">,
+  notes: Notes,
+): OfferedTools {
   const { tools, toolChoice, parallelToolCalls, model } = request;
   if (parallelToolCalls === false && tools.length > 0) notes.ignored("config.parallelToolCalls");
   const field = (tool: ModelTool) => `config.tools[${tools.indexOf(tool)}]`;

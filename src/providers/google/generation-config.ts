@@ -7,7 +7,7 @@ import { canThink, isGemini3, isPro } from "./model-families.ts";
 
 /** `generationConfig`; `undefined` when there is nothing to say. `formatted`: whether it asks for the output format too. */
 export function toGenerationConfig(
-  { model, generation, outputFormat }: ChatRequest,
+  { model, generation, outputFormat }: Pick<ChatRequest, "model" | "generation" | "outputFormat">,
   formatted: boolean,
   notes: Notes,
 ): object | undefined {

@@ -1,5 +1,6 @@
 import type { ProviderKind } from "../../core/provider.ts";
 import { createChat } from "./chat.ts";
+import { createLive } from "./conversation.ts";
 import { createImages } from "./images.ts";
 import { createLiveTranscription } from "./live-transcription.ts";
 import { createModels } from "./models.ts";
@@ -8,7 +9,7 @@ import { createTranscription } from "./transcription.ts";
 
 const kind = "google";
 
-/** Google's Gemini API for developers, v1beta: `generateContent`, and the Live API for live transcription. */
+/** Google's Gemini API for developers, v1beta: `generateContent`, and the Live API for conversations and live transcription. */
 export const google: ProviderKind = {
   kind,
   displayName: "Google Gemini",
@@ -22,6 +23,7 @@ export const google: ProviderKind = {
     "AudioService/Transcribe",
     "AudioService/ListVoices",
     "TranscriptionService/TranscribeStream",
+    "LiveService/Converse",
     "ImagesService/GenerateImage",
     "ImagesService/GenerateImageStream",
     "ImagesService/EditImage",
@@ -39,6 +41,7 @@ export const google: ProviderKind = {
       transcription: createTranscription(connection, upstream),
       liveTranscription: createLiveTranscription(connection, upstream),
       images: createImages(connection, upstream),
+      live: createLive(kind, connection, upstream),
     };
   },
 };

@@ -4,7 +4,7 @@ import type { LiveEvent, LiveTranscriptionRequest } from "../../core/transcripti
 import { addUsage, type Usage } from "../../core/usage.ts";
 import { object, text, type Unchecked } from "../openai-compatible/json-fields.ts";
 import { errorOf, streamError, toMilliseconds } from "./error.ts";
-import { readUsage } from "./usage.ts";
+import { readLiveUsage } from "./usage.ts";
 
 /** What has been heard in a session so far. Readers add to `out`; whoever drives them takes that out. */
 export interface Hearing {
@@ -155,17 +155,4 @@ function tellEnd({ out }: Hearing, { endMs }: Utterance): void {
 function utteranceOf(hearing: Hearing): Utterance {
   hearing.utterance ??= { written: false };
   return hearing.utterance;
-}
-
-/** The Live API has other names for what a model wrote. */
-function readLiveUsage(value: unknown): Usage {
-  const { responseTokenCount, responseTokensDetails, ...usage } = object(value);
-  return {
-    ...readUsage({
-      ...usage,
-      ...(responseTokenCount !== undefined && { candidatesTokenCount: responseTokenCount }),
-      ...(responseTokensDetails !== undefined && { candidatesTokensDetails: responseTokensDetails }),
-    }),
-    providerUsage: object(value),
-  };
 }

@@ -9,7 +9,6 @@ export class Microphone {
   ended = false;
   readonly #session: Pick<LiveSocket, "send">;
   readonly #manual: boolean;
-  /** Whether the server has audio of a turn that is not over. */
   #open = false;
   #turns = 0;
 

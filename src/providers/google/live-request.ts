@@ -38,8 +38,8 @@ export function toLiveSetup(request: LiveTranscriptionRequest): LiveCall {
 /** The documented fields; their enums are plain words on the wire. */
 type LooseSetup = { readonly [Key in keyof LiveClientSetup]?: unknown };
 
-/** Nothing for the server's own way. `prefixPaddingMs` is another thing: how long speech has to last to count. */
-function toDetection(turns: TurnDetection, notes: Notes): AutomaticActivityDetection | undefined {
+/** How the server is to find turns: nothing for its own way. `prefixPaddingMs` is another thing: how long speech has to last to count. */
+export function toDetection(turns: TurnDetection, notes: Notes): AutomaticActivityDetection | undefined {
   switch (turns.mode) {
     case "manual":
       return { disabled: true };

@@ -36,3 +36,13 @@ export function isTranscriber(model: string): boolean {
 export function speaksByFormat(model: string): boolean {
   return isSince(model, 3.8);
 }
+
+/** Whether a model that converses speaks and does not write: the first ones did either, newer ones answer with audio alone. */
+export function onlySpeaks(model: string): boolean {
+  return /-native-audio\b/.test(model) || isGemini3(model);
+}
+
+/** Whether a model that converses takes what the user writes as live input alone: `clientContent` is for the history then. */
+export function readsLiveText(model: string): boolean {
+  return isGemini3(model);
+}

@@ -1,7 +1,7 @@
 import type { GenerateContentResponseUsageMetadata } from "@google/genai";
 import { isJsonObject } from "../../core/json.ts";
 import type { Usage } from "../../core/usage.ts";
-import { count, objects, type Unchecked } from "../openai-compatible/json-fields.ts";
+import { count, object, objects, type Unchecked } from "../openai-compatible/json-fields.ts";
 import { present } from "../openai-compatible/usage.ts";
 
 /**
@@ -30,4 +30,17 @@ function sum(a: unknown, b: unknown): number | undefined {
 
 function audioOf(details: unknown): number | undefined {
   return count(objects(details).find(({ modality }) => modality === "AUDIO")?.tokenCount);
+}
+
+/** The Live API has other names for what a model wrote. */
+export function readLiveUsage(value: unknown): Usage {
+  const { responseTokenCount, responseTokensDetails, ...usage } = object(value);
+  return {
+    ...readUsage({
+      ...usage,
+      ...(responseTokenCount !== undefined && { candidatesTokenCount: responseTokenCount }),
+      ...(responseTokensDetails !== undefined && { candidatesTokensDetails: responseTokensDetails }),
+    }),
+    providerUsage: object(value),
+  };
 }

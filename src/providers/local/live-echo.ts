@@ -85,7 +85,10 @@ export class LiveEcho {
   *#hear(event: EarEvent): Generator<ConversationEvent, void, undefined> {
     if (event.type === "speech-started" || event.type === "speech-ended") yield event;
     if (event.type === "speech-started" && this.#request.bargeIn) yield* this.#interrupt();
-    if (event.type !== "turn" || event.words === "") return;
+    if (event.type !== "turn") return;
+    const isOwed = this.#request.turnDetection.mode === "manual" && !this.#answer;
+    if (event.words === "" && isOwed) yield nothingHeard;
+    if (event.words === "") return;
     if (this.#request.inputTranscription) yield { type: "input-transcript", text: event.words };
     yield* this.#say(event.words);
   }
@@ -150,3 +153,10 @@ export class LiveEcho {
     return this.#inputEnded && !listening && !this.#answer && (this.#waiting.length === 0 || this.#calls.size > 0);
   }
 }
+
+/** A turn that the caller ended is answered, if only by this. */
+const nothingHeard: ConversationEvent = {
+  type: "answer-finished",
+  finishReason: "other",
+  providerFinishReason: "nothing_heard",
+};

@@ -49,14 +49,14 @@ function check({ model, options, voice, speech, generation, ...request }: Conver
   requireEnglish(model, request.inputTranscription?.languageCode ?? "");
   const { maxOutputTokens, outputModalities, stopSequences, ...rest } = generation;
   return ignoredFields(model, {
-    "start.config.instructions": request.instructions,
-    "start.config.tools": request.tools,
-    "start.config.speech.instructions": speech.instructions,
-    "start.config.inputTranscription.prompt": request.inputTranscription?.prompt,
-    "start.config.inputTranscription.phrases": request.inputTranscription?.phrases,
+    "config.instructions": request.instructions,
+    "config.tools": request.tools,
+    "config.speech.instructions": speech.instructions,
+    "config.inputTranscription.prompt": request.inputTranscription?.prompt,
+    "config.inputTranscription.phrases": request.inputTranscription?.phrases,
     ...Object.fromEntries(
-      Object.entries(rest).map(([name, value]) => [`start.config.generation.${name}`, value !== undefined]),
+      Object.entries(rest).map(([name, value]) => [`config.generation.${name}`, value !== undefined]),
     ),
-    "start.config.generation.stopSequences": stopSequences,
+    "config.generation.stopSequences": stopSequences,
   });
 }

@@ -153,7 +153,7 @@ describe("a written conversation", () => {
     };
     const [accepted] = await converse(local, said(), { request });
     expect(accepted).toMatchObject({
-      warnings: [{ field: "start.config.instructions" }, { field: "start.config.generation.temperature" }],
+      warnings: [{ field: "config.instructions" }, { field: "config.generation.temperature" }],
     });
   });
 });
