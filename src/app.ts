@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import type { ContextValues } from "@connectrpc/connect";
+import type { ContextValues, Transport } from "@connectrpc/connect";
 import { CallerLimits } from "./access/caller-limits.ts";
 import { createGatekeeper, metricsPage } from "./access/gatekeeper.ts";
 import { LastUse } from "./access/last-use.ts";
@@ -38,6 +38,7 @@ import { createTelemetry } from "./telemetry/telemetry.ts";
 import { callOriginKey } from "./transport/call-origin.ts";
 import { createHealth } from "./transport/health.ts";
 import { createHttpHandler } from "./transport/http-handler.ts";
+import { createInProcess } from "./transport/in-process.ts";
 import { createLimitsInterceptor } from "./transport/limits.ts";
 import { CallSlots } from "./transport/limits-slots.ts";
 import { type AcceptedConnections, type Listening, listen } from "./transport/listener.ts";
@@ -59,6 +60,8 @@ const maxMcpBodyBytes = 64 * 1024 * 1024;
 /** A gateway that is built and not yet listening. */
 export interface App {
   listen(): Promise<{ readonly url: string; readonly port: number }>;
+  /** For clients in this process, which need no port: the same handlers, behind the same interceptors. */
+  readonly transport: Transport;
   /** Turns unready, lets calls under way finish within the grace period, and lets go of everything. */
   close(): Promise<void>;
 }
@@ -171,6 +174,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
     environment: config.compatEnvironment,
     trustedProxies: config.trustedProxies,
   });
+  const inProcess = createInProcess(handler.dispatcher, explainError);
   const playground = createPlayground();
   const metrics = createMetricsPage({
     render: () => prometheusText(telemetry.metrics.snapshot()),
@@ -182,6 +186,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
 
   let listening: Listening | undefined;
   return {
+    transport: inProcess.transport,
     async listen() {
       listening = await listen({
         port: config.port,
@@ -208,6 +213,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
       if (listening && config.drainDelayMs > 0) await setTimeout(config.drainDelayMs);
       handler.drain();
       webSocket.drain();
+      inProcess.drain();
       compat.drain();
       await listening?.close(config.shutdownGraceMs);
       tls?.close();

@@ -20,6 +20,8 @@ const table: ImportTable = {
   serve: ["app", "config", "core", "idle-memory", "load-config", "telemetry", "workers"],
   "idle-memory": [],
   workers: ["core", "streams"],
+  library: ["app", "config", "core", "load-config", "telemetry"],
+  client: ["gen"],
   "load-config": ["config", "config-file", "provider-kinds"],
   "config-file": ["gen", "core", "environment", "environment-readers", "messages", "interceptors", "services"],
   "provider-kinds": ["core", "providers/index", "providers/local", "providers/settings"],
@@ -81,8 +83,8 @@ const packages: ImportTable = {
   "@elevenlabs/elevenlabs-js": ["(types)"],
 };
 
-/** What is started: `npm start`, and `livellm`; and the workers of both. */
-const programs = ["src/main.ts", "src/cli/livellm.ts", "src/worker.ts"];
+/** What is started, and what is imported from the package. */
+const programs = ["src/library.ts", "src/client.ts", "src/main.ts", "src/cli/livellm.ts", "src/worker.ts"];
 
 const files = readSourceTree(root, "src");
 

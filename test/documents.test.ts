@@ -55,6 +55,7 @@ const pages = [
   "docs/cli.md",
   "docs/configuration.md",
   "docs/images.md",
+  "docs/library.md",
   "docs/security.md",
   "docs/voice.md",
 ];

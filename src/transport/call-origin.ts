@@ -1,7 +1,7 @@
 import { type ContextKey, createContextKey } from "@connectrpc/connect";
 
 /** In which framing a call came. */
-export type Face = "grpc" | "grpc-web" | "connect" | "json" | "sse" | "ndjson" | "websocket";
+export type Face = "grpc" | "grpc-web" | "connect" | "json" | "sse" | "ndjson" | "websocket" | "in-process";
 
 /** What the transport knows of a call before any message is read. */
 export interface CallOrigin {
