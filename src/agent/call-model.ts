@@ -1,5 +1,6 @@
 import type { Chat, ChatEvent, ChatRequest } from "../core/chat.ts";
 import { LivellmError } from "../core/error.ts";
+import { batched } from "../streams/batches.ts";
 import { PartAssembler } from "./parts.ts";
 
 /** A model to be called. */
@@ -12,19 +13,17 @@ export interface CalledModel {
 
 type Finished = Extract<ChatEvent, { type: "finished" }>;
 
-/** One model call. Throws `stream_broken` when it ends without a finish. */
-export async function* callModel(
-  { chat, kind, whole }: CalledModel,
+/** One model call. It is whole when the last event is `finished`. */
+export function callModel(
+  { chat, whole }: CalledModel,
   request: ChatRequest,
   signal: AbortSignal,
-): AsyncGenerator<ChatEvent, void, undefined> {
-  const events = whole && chat.generate ? await chat.generate(request, signal) : chat.stream(request, signal);
-  let finished = false;
-  for await (const event of events) {
-    finished = event.type === "finished";
-    yield event;
-  }
-  if (!finished) throw new LivellmError("unavailable", "stream_broken", `${kind} ended without a finish`);
+): AsyncIterable<ChatEvent> {
+  return whole && chat.generate ? batched(generate(chat.generate(request, signal))) : chat.stream(request, signal);
+}
+
+async function* generate(answer: Promise<readonly ChatEvent[]>): AsyncGenerator<readonly ChatEvent[], void> {
+  yield await answer;
 }
 
 /** One model call whose answer nobody watches: its text, and how it finished. */
@@ -33,7 +32,7 @@ export async function askModel(
   request: ChatRequest,
   signal: AbortSignal,
 ): Promise<{ readonly text: string; readonly finished: Finished }> {
-  const assembler = new PartAssembler(0, false);
+  const assembler = new PartAssembler(0, false, () => undefined);
   let finished: Finished | undefined;
   for await (const event of callModel({ ...model, whole: true }, request, signal)) {
     if (event.type === "part-started") assembler.start(event.key, event.part);

@@ -22,58 +22,58 @@ export class PartAssembler {
   readonly parts: Part[] = [];
   readonly #open = new Map<string, OpenPart>();
   readonly #hideReasoning: boolean;
+  readonly #tell: (event: RunEvent) => void;
   #nextIndex: number;
   #gathered = 0;
 
-  constructor(firstIndex: number, hideReasoning: boolean) {
+  /** `tell` is called with each event. */
+  constructor(firstIndex: number, hideReasoning: boolean, tell: (event: RunEvent) => void) {
     this.#nextIndex = firstIndex;
     this.#hideReasoning = hideReasoning;
+    this.#tell = tell;
   }
 
   get nextIndex(): number {
     return this.#nextIndex;
   }
 
-  start(key: string, head: PartHead): readonly RunEvent[] {
+  start(key: string, head: PartHead): void {
     if (this.#open.has(key)) throw broken(`it began the part ${key} twice`);
     const part: OpenPart = { head, index: undefined, texts: [] };
     this.#open.set(key, part);
-    return head.type === "tool-call" ? [this.#begin(part)] : [];
+    if (head.type === "tool-call") this.#begin(part);
   }
 
-  delta(key: string, text: string): readonly RunEvent[] {
+  delta(key: string, text: string): void {
     const part = this.#open.get(key);
     if (!part) throw broken(`it went on with the part ${key}, which is not open`);
-    if (text === "" || this.#isHidden(part)) return [];
+    if (text === "" || this.#isHidden(part)) return;
     this.#gather(part, text);
-    const begun = part.index === undefined ? [this.#begin(part)] : [];
-    return [...begun, { type: "delta", index: part.index ?? 0, of: part.head.type, text }];
+    this.#tell({ type: "delta", index: part.index ?? this.#begin(part), of: part.head.type, text });
   }
 
-  finish(event: Finish): readonly RunEvent[] {
+  finish(event: Finish): void {
     const open = this.#open.get(event.key);
-    if (!open) return [];
+    if (!open) return;
     this.#open.delete(event.key);
     const part = wholePart(open, event);
-    if (!part) return [];
-    const begun = open.index === undefined ? [this.#begin(open)] : [];
+    if (!part) return;
+    const index = open.index ?? this.#begin(open);
     this.parts.push(part);
-    return [...begun, { type: "part-finished", index: open.index ?? 0, part }];
+    this.#tell({ type: "part-finished", index, part });
   }
 
   /** A part that came in one piece. */
-  whole(part: Part): readonly RunEvent[] {
+  whole(part: Part): void {
     const index = this.#nextIndex++;
     this.parts.push(part);
-    return [
-      { type: "part-started", index, part: headOf(part) },
-      { type: "part-finished", index, part },
-    ];
+    this.#tell({ type: "part-started", index, part: headOf(part) });
+    this.#tell({ type: "part-finished", index, part });
   }
 
   /** At the end of the call: what the vendor left open is complete. */
-  finishAll(): readonly RunEvent[] {
-    return [...this.#open.keys()].flatMap((key) => this.finish({ type: "part-finished", key }));
+  finishAll(): void {
+    for (const key of [...this.#open.keys()]) this.finish({ type: "part-finished", key });
   }
 
   /** Pieces are joined now and then: a million small ones take many times what their text does. */
@@ -84,9 +84,11 @@ export class PartAssembler {
     if (part.texts.length >= 1024) part.texts.splice(0, part.texts.length, part.texts.join(""));
   }
 
-  #begin(part: OpenPart): RunEvent {
-    part.index = this.#nextIndex++;
-    return { type: "part-started", index: part.index, part: part.head };
+  #begin(part: OpenPart): number {
+    const index = this.#nextIndex++;
+    part.index = index;
+    this.#tell({ type: "part-started", index, part: part.head });
+    return index;
   }
 
   #isHidden(part: OpenPart): boolean {

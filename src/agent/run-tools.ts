@@ -23,7 +23,8 @@ export interface StepCalls {
 export async function* runTools(
   step: StepCalls,
   signal: AbortSignal,
-): AsyncGenerator<RunEvent, readonly ToolResultPart[], undefined> {
+): AsyncGenerator<readonly RunEvent[], readonly ToolResultPart[], undefined> {
+  if (step.calls.length === 0) return [];
   using running = linkedController(signal);
   const results: ToolResultPart[] = [];
   const waiting = new Map(
@@ -34,7 +35,7 @@ export async function* runTools(
       const { i, result } = await Promise.race(waiting.values());
       waiting.delete(i);
       results[i] = result;
-      yield { type: "tool-result", result };
+      yield [{ type: "tool-result", result }];
     }
   } finally {
     running.abort(signal.reason);

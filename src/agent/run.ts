@@ -1,10 +1,19 @@
-import type { ChatEvent, ChatRequest, FinishReason, Message, Part, ToolCallPart } from "../core/chat.ts";
+import type {
+  ChatEvent,
+  ChatRequest,
+  FinishReason,
+  Message,
+  Part,
+  ToolCallPart,
+  ToolResultPart,
+} from "../core/chat.ts";
 import type { ContextPolicy } from "../core/provider.ts";
 import type { Warning } from "../core/route.ts";
 import { addUsage } from "../core/usage.ts";
-import type { OutputRole } from "../routing/attempt.ts";
-import { withFallback } from "../routing/fallback.ts";
+import type { AttemptCall, OutputRole } from "../routing/attempt.ts";
+import { type FallbackEvent, withFallback } from "../routing/fallback.ts";
 import type { Plan, ReadyTarget } from "../routing/plan.ts";
+import { type Batched, batched, inBatches } from "../streams/batches.ts";
 import type { ToolSet } from "../tools/tool-set.ts";
 import { createChatMeter } from "./chat-meter.ts";
 import { callWithinContext } from "./context.ts";
@@ -12,14 +21,12 @@ import { type ContextMemory, createContextMemory, type ModelFacts } from "./cont
 import { joinToolMessages } from "./history.ts";
 import type { CheckOutput } from "./output-check.ts";
 import type { RunEvent, RunResult } from "./run-event.ts";
-import { mayRunTools, runTools } from "./run-tools.ts";
+import { mayRunTools, runTools, type StepCalls } from "./run-tools.ts";
 import { isOpenCall, Step, type StepResult } from "./step.ts";
 
 /** A run as the service asks for it: the model and the options of each call come from the plan's target. */
 export interface RunInput {
-  readonly plan: Plan<"chat">;
   readonly request: Omit<ChatRequest, "model" | "options" | "tools">;
-  readonly tools: ToolSet;
   /** True when only the whole answer is wanted: providers that offer it are asked without streaming. */
   readonly whole: boolean;
   /** The most model calls. */
@@ -28,6 +35,9 @@ export interface RunInput {
   readonly contextPolicy?: ContextPolicy;
   readonly facts: ModelFacts;
   readonly checkOutput?: CheckOutput;
+  /** Opened when the run begins, and let go of when it ends. */
+  readonly openPlan: (signal: AbortSignal) => Promise<Plan<"chat">>;
+  readonly openTools: (signal: AbortSignal) => Promise<ToolSet>;
 }
 
 /**
@@ -35,41 +45,60 @@ export interface RunInput {
  * called `maxSteps` times. Each model call is routed anew; no tool is run twice. Errors are thrown; the last event is
  * `finished`.
  */
-export async function* runAgent(input: RunInput, signal: AbortSignal): AsyncGenerator<RunEvent, void, undefined> {
-  const run = new Run(input);
-  for (;;) {
-    const step = yield* runStep(run, signal);
-    const calls = step.parts.filter(isOpenCall).filter(({ executor }) => executor === "server");
-    const { finishReason } = step;
-    const { tools, request, plan } = input;
-    const asked = { calls, tools, toolChoice: request.toolChoice, finishReason, observation: plan.observation };
-    const results = calls.length === 0 ? [] : yield* runTools(asked, signal);
-    run.add(step, results.length > 0 ? [{ role: "tool", parts: results }] : []);
-    if (run.isOver(step)) break;
-  }
-  yield { type: "finished", result: run.result() };
+export function runAgent(input: RunInput, signal: AbortSignal): Batched<RunEvent> {
+  return batched(runSteps(input, signal));
 }
 
-/** One model call, with fallback. */
-async function* runStep(run: Run, signal: AbortSignal): AsyncGenerator<RunEvent, StepResult, undefined> {
-  const { plan, request, tools } = run.input;
-  using observation = plan.observation?.step(run.steps.length);
-  const step = new Step({
-    step: run.steps.length,
-    firstIndex: run.steps.at(-1)?.nextIndex ?? 0,
-    hideReasoning: request.generation.reasoning?.hidden ?? false,
-    warnings: run.steps.length === 0 ? tools.warnings : [],
-    runs: tools.runs,
-    callIds: run.callIds,
-  });
-  const call = {
+async function* runSteps(input: RunInput, signal: AbortSignal): AsyncGenerator<readonly RunEvent[], void, undefined> {
+  using plan = await input.openPlan(signal);
+  const openTools = () => input.openTools(signal);
+  using tools = await (plan.observation ? plan.observation.within(openTools) : openTools());
+  const run = new Run(input, tools);
+  for (;;) {
+    const reader = run.nextStep();
+    for await (const events of stepEvents(run, plan, signal)) {
+      const told = reader.read(events);
+      if (told.length > 0) yield told;
+    }
+    const step = reader.result();
+    const results = yield* runTools(toolCalls(step, run, plan), signal);
+    run.add(step, results);
+    if (run.isOver(step)) break;
+  }
+  yield [{ type: "finished", result: run.result() }];
+}
+
+/** One model call, with fallback; a step of the run for who looks at it from outside. */
+function stepEvents(
+  run: Run,
+  plan: Plan<"chat">,
+  signal: AbortSignal,
+): AsyncIterable<readonly FallbackEvent<"chat", ChatEvent>[]> {
+  const observation = plan.observation?.step(run.steps.length);
+  const observed = observation ? { ...plan, observation } : plan;
+  const events = inBatches(withFallback(observed, modelCall(run), signal));
+  return observation ? disposing(observation, events) : events;
+}
+
+async function* disposing<T>(resource: Disposable, items: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+  using _ = resource;
+  yield* items;
+}
+
+/** What of a step this server answers. */
+function toolCalls(step: StepResult, { input, tools }: Run, { observation }: Plan<"chat">): StepCalls {
+  const calls = step.parts.filter(isOpenCall).filter(({ executor }) => executor === "server");
+  return { calls, tools, toolChoice: input.request.toolChoice, finishReason: step.finishReason, observation };
+}
+
+/** One model call, for the fallback. */
+function modelCall(run: Run): AttemptCall<"chat", ChatEvent> {
+  return {
     role,
-    open: (target: ReadyTarget<"chat">, s: AbortSignal) => openChat(run, target, s),
+    isLast: ({ type }) => type === "finished",
+    open: (target, signal) => openChat(run, target, signal),
     meter: () => createChatMeter(() => run.request()),
   };
-  const observed = observation ? { ...plan, observation } : plan;
-  for await (const event of withFallback(observed, call, signal)) yield* step.read(event);
-  return step.result();
 }
 
 function openChat(run: Run, target: ReadyTarget<"chat">, signal: AbortSignal): AsyncIterable<ChatEvent> {
@@ -111,29 +140,43 @@ class Run {
   readonly steps: StepResult[] = [];
   readonly memory: ContextMemory = createContextMemory();
   readonly callIds: Set<string>;
+  readonly tools: ToolSet;
   readonly #asked: readonly Message[];
   readonly #added: Message[] = [];
 
-  constructor(input: RunInput) {
+  constructor(input: RunInput, tools: ToolSet) {
     this.input = input;
+    this.tools = tools;
     this.#asked = joinToolMessages(input.request.messages);
     this.callIds = new Set(this.#asked.flatMap(({ parts }) => parts.flatMap(callId)));
   }
 
-  add(step: StepResult, results: readonly Message[]): void {
+  /** What reads the next model call. */
+  nextStep(): Step {
+    return new Step({
+      step: this.steps.length,
+      firstIndex: this.steps.at(-1)?.nextIndex ?? 0,
+      hideReasoning: this.input.request.generation.reasoning?.hidden ?? false,
+      warnings: this.steps.length === 0 ? this.tools.warnings : [],
+      runs: this.tools.runs,
+      callIds: this.callIds,
+    });
+  }
+
+  add(step: StepResult, results: readonly ToolResultPart[]): void {
     this.steps.push(step);
     if (step.parts.length > 0) this.#added.push({ role: "assistant", parts: step.parts });
-    this.#added.push(...results);
+    if (results.length > 0) this.#added.push({ role: "tool", parts: results });
   }
 
   /** For the next model call. That a tool must be used is met by the first; else the model could never answer. */
   request(): Omit<ChatRequest, "model" | "options"> {
-    const { request, tools } = this.input;
+    const { request } = this.input;
     const { toolChoice } = request;
     return {
       ...request,
       messages: [...this.#asked, ...this.#added],
-      tools: tools.modelTools,
+      tools: this.tools.modelTools,
       ...(this.steps.length > 0 && toolChoice?.mode === "required" && { toolChoice: { ...toolChoice, mode: "auto" } }),
     };
   }

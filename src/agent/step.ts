@@ -40,6 +40,7 @@ type Finished = Extract<ChatEvent, { type: "finished" }>;
 /** One model call being read: what it says becomes the run's events, and in the end its result. */
 export class Step {
   readonly #options: StepOptions;
+  #told: RunEvent[] = [];
   readonly #parts: PartAssembler;
   readonly #warnings: Warning[];
   #target: ReadyTarget<"chat"> | undefined;
@@ -51,25 +52,18 @@ export class Step {
 
   constructor(options: StepOptions) {
     this.#options = options;
-    this.#parts = new PartAssembler(options.firstIndex, options.hideReasoning);
     this.#warnings = [...options.warnings];
+    this.#parts = new PartAssembler(options.firstIndex, options.hideReasoning, (event) => {
+      this.#begin();
+      this.#told.push(event);
+    });
   }
 
-  read(event: FallbackEvent<"chat", ChatEvent>): readonly RunEvent[] {
-    switch (event.type) {
-      case "output":
-        return this.#readChat(event.output);
-      case "attempt-failed":
-        return [event];
-      case "progress":
-        return event.output.type === "progress" ? [{ type: "heartbeat", note: event.output.note }] : [];
-      case "committed":
-        this.#target = event.target;
-        this.#attempts = event.attempts;
-        return [];
-      default:
-        return event satisfies never;
-    }
+  /** Reads what has come together; returns what there is to tell of it. */
+  read(events: readonly FallbackEvent<"chat", ChatEvent>[]): readonly RunEvent[] {
+    this.#told = [];
+    for (const event of events) this.#readEvent(event);
+    return this.#told;
   }
 
   result(): StepResult {
@@ -85,27 +79,51 @@ export class Step {
     };
   }
 
-  #readChat(event: ChatEvent): readonly RunEvent[] {
+  #readEvent(event: FallbackEvent<"chat", ChatEvent>): void {
+    switch (event.type) {
+      case "output":
+      case "progress":
+        this.#readChat(event.output);
+        break;
+      case "attempt-failed":
+        this.#told.push(event);
+        break;
+      case "committed":
+        this.#target = event.target;
+        this.#attempts = event.attempts;
+        break;
+      default:
+        event satisfies never;
+    }
+  }
+
+  #readChat(event: ChatEvent): void {
     switch (event.type) {
       case "response":
         this.#model = event.model ?? this.#model;
         this.#providerRequestId = event.requestId ?? this.#providerRequestId;
         this.#warnings.push(...(event.warnings ?? []));
-        return [];
+        break;
       case "part-started":
-        return this.#afterBegin(this.#parts.start(event.key, this.#ours(event.part)));
+        this.#parts.start(event.key, this.#ours(event.part));
+        break;
       case "delta":
-        return this.#afterBegin(this.#parts.delta(event.key, event.text));
+        this.#parts.delta(event.key, event.text);
+        break;
       case "part-finished":
-        return this.#afterBegin(this.#parts.finish(event));
+        this.#parts.finish(event);
+        break;
       case "part":
-        return this.#afterBegin(this.#parts.whole(this.#ours(event.part)));
+        this.#parts.whole(this.#ours(event.part));
+        break;
       case "progress":
-        return [{ type: "heartbeat", note: event.note }];
+        this.#told.push({ type: "heartbeat", note: event.note });
+        break;
       case "finished":
-        return this.#finish(event);
+        this.#finish(event);
+        break;
       default:
-        return event satisfies never;
+        event satisfies never;
     }
   }
 
@@ -120,28 +138,23 @@ export class Step {
     return { ...part, id, executor };
   }
 
-  #finish(event: Finished): readonly RunEvent[] {
+  #finish(event: Finished): void {
     this.#finished = event;
     this.#warnings.push(...(event.warnings ?? []));
-    const last = this.#parts.finishAll();
+    this.#begin();
+    this.#parts.finishAll();
     const { step } = this.#options;
-    const [finishReason, usage] = [this.#finishReason(), this.#usage()];
-    return [...this.#begin(), ...last, { type: "step-finished", step, finishReason, usage }];
-  }
-
-  #afterBegin(events: readonly RunEvent[]): readonly RunEvent[] {
-    if (this.#begun || events.length === 0) return events;
-    return [...this.#begin(), ...events];
+    this.#told.push({ type: "step-finished", step, finishReason: this.#finishReason(), usage: this.#usage() });
   }
 
   /** `started` and `step_started` come with the first output, when everything they tell is known. */
-  #begin(): readonly RunEvent[] {
-    if (this.#begun) return [];
+  #begin(): void {
+    if (this.#begun) return;
     this.#begun = true;
     const routeResult = this.#routeResult();
     const { step } = this.#options;
-    const begin: RunEvent = { type: "step-started", step, routeResult };
-    return step === 0 ? [{ type: "started", routeResult, warnings: [...this.#warnings] }, begin] : [begin];
+    if (step === 0) this.#told.push({ type: "started", routeResult, warnings: [...this.#warnings] });
+    this.#told.push({ type: "step-started", step, routeResult });
   }
 
   /** Some vendors say `stop` after a tool call. */

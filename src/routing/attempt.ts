@@ -3,6 +3,7 @@ import { priceUsage } from "../core/pricing.ts";
 import type { Capability } from "../core/provider.ts";
 import type { Attempt } from "../core/route.ts";
 import type { Usage } from "../core/usage.ts";
+import { inBatches } from "../streams/batches.ts";
 import { type LinkedController, linkedController } from "../streams/signals.ts";
 import { Watchdog } from "../streams/watchdog.ts";
 import type { AttemptEnd, AttemptObservation } from "../telemetry/observation.ts";
@@ -22,6 +23,8 @@ export type OutputRole = "commits" | "waits" | "passes";
 export interface AttemptCall<C extends Capability, T> {
   open(target: ReadyTarget<C>, signal: AbortSignal): AsyncIterable<T>;
   role(output: T): OutputRole;
+  /** Whether nothing comes after it. A stream that ends with another output has broken off; without it, any may be the last. */
+  isLast?(output: T): boolean;
   /** Estimates what a target has consumed that was cut or broke off; without it nobody knows. */
   meter?(target: ReadyTarget<C>): UsageMeter<T>;
 }
@@ -37,92 +40,91 @@ export interface AttemptTerms {
   readonly observed?: AttemptObservation | undefined;
 }
 
+/** What an attempt has come to: an output to pass on, the commit, or a failure. */
+export type Settled<C extends Capability, T> =
+  | { readonly attempt: RunningAttempt<C, T>; readonly progress: T }
+  | { readonly attempt: RunningAttempt<C, T>; readonly committed: true }
+  | { readonly attempt: RunningAttempt<C, T>; readonly error: unknown };
+
 /** One target being tried. */
 export class RunningAttempt<C extends Capability, T> {
   readonly target: ReadyTarget<C>;
   readonly #startTime = new Date();
   readonly #started = performance.now();
+  readonly #call: AttemptCall<C, T>;
+  readonly #terms: AttemptTerms;
   readonly #controller: LinkedController;
-  readonly #iterator: AsyncIterator<T>;
-  readonly #role: (output: T) => OutputRole;
-  readonly #commitTimer: NodeJS.Timeout;
+  readonly #batches: AsyncIterator<readonly T[]>;
+  /** The attempt timeout until the commit, the stall timeout after it. */
   readonly #watchdog: Watchdog;
-  readonly #watch: CallWatch | undefined;
-  readonly #spent: AttemptTerms["spent"];
-  readonly #observed: AttemptObservation | undefined;
   readonly #meter: UsageMeter<T> | undefined;
   #usage: Usage | undefined;
+  /** What has come and was not handed on; up to `#seen`, its roles are known. */
   #held: T[] = [];
+  #seen = 0;
+  #last: T | undefined;
   #timedOut = false;
   #failure: LivellmError | undefined;
   #outputs = 0;
   #committedAfterMs: number | undefined;
 
   constructor(target: ReadyTarget<C>, call: AttemptCall<C, T>, terms: AttemptTerms, signal: AbortSignal) {
-    const { stallTimeoutMs, watch, spent, observed } = terms;
     this.target = target;
-    this.#watch = watch;
-    this.#spent = spent;
-    this.#observed = observed;
+    this.#call = call;
+    this.#terms = terms;
     this.#meter = call.meter?.(target);
     this.#controller = linkedController(signal);
-    this.#role = call.role;
-    this.#commitTimer = setTimeout(() => this.#timeOut(noAnswerWithin(target)), target.attemptTimeoutMs);
-    this.#watchdog = new Watchdog(() => this.#timeOut(stalledFor(target, stallTimeoutMs)));
+    this.#watchdog = new Watchdog(() => this.#timeOut());
+    this.#watchdog.wait(target.attemptTimeoutMs);
     const open = () => call.open(target, this.#controller.signal);
-    this.#iterator = (observed ? observed.open(open) : open())[Symbol.asyncIterator]();
+    this.#batches = inBatches(terms.observed ? terms.observed.open(open) : open())[Symbol.asyncIterator]();
   }
 
-  /** Runs until the attempt commits (undefined) or has something to pass on. Throws when it fails. */
-  async advance(): Promise<T | undefined> {
-    for (;;) {
-      const { done, value } = await this.#next();
-      if (done) throw nothingCame(this.target);
-      const role = this.#role(value);
-      if (role === "passes") return value;
-      this.#held.push(value);
-      if (role === "commits") break;
+  /** Runs until the attempt commits, has something to pass on, or fails. Never rejects. */
+  async advance(): Promise<Settled<C, T>> {
+    try {
+      for (;;) {
+        const output = this.#held[this.#seen];
+        const role = output === undefined ? "waits" : this.#call.role(output);
+        if (role === "commits") return this.#commit();
+        if (role === "passes") return { attempt: this, progress: this.#held.splice(this.#seen, 1)[0] as T };
+        if (output === undefined) this.#hold(await this.#next());
+        else this.#seen++;
+      }
+    } catch (error) {
+      return { attempt: this, error };
     }
-    clearTimeout(this.#commitTimer);
-    this.#committedAfterMs = performance.now() - this.#started;
-    this.#watch?.answered(this.#committedAfterMs);
-    return undefined;
   }
 
-  /** After the commit: what was held, then the rest, each within the stall timeout. A usage comes with its cost. */
-  async *output(stallTimeoutMs: number): AsyncGenerator<T, void, undefined> {
-    const held = this.#held;
-    this.#held = [];
-    for (const value of held) yield this.#account(value);
-    for (;;) {
-      this.#watchdog.wait(stallTimeoutMs);
-      const { done, value } = await this.#next();
-      this.#watchdog.rest();
-      if (done) return;
-      yield this.#account(value);
-    }
+  /** After the commit: what was held, then whatever comes, each time within the stall timeout. A usage comes with its cost. */
+  async output(): Promise<readonly T[] | undefined> {
+    if (this.#held.length > 0) return this.#account(this.#takeHeld());
+    this.#watchdog.wait(this.#terms.stallTimeoutMs);
+    const outputs = await this.#next();
+    this.#watchdog.rest();
+    return outputs && this.#account(outputs);
   }
 
   /** Tells what was learnt of the target by its failure. */
   fail(error: LivellmError): void {
     this.#failure = error;
-    this.#watch?.failed(error);
+    this.#terms.watch?.failed(error);
   }
 
-  /** Ends it: aborts first, because a generator's `return()` waits for its pending `next()`. */
+  /** Ends it. One that waits is aborted first, because a generator's `return()` waits for its pending `next()`. */
   async stop(reason: unknown): Promise<void> {
+    const { watch, spent, observed } = this.#terms;
     const durationMs = performance.now() - this.#started;
     const outcome = this.#outcome();
-    clearTimeout(this.#commitTimer);
-    if (this.#committedAfterMs === undefined) this.#watch?.left();
-    else this.#watch?.succeeded();
+    if (this.#committedAfterMs === undefined) watch?.left();
+    else watch?.succeeded();
     this.#watchdog[Symbol.dispose]();
-    this.#controller.abort(reason);
+    if (!this.#isComplete()) this.#controller.abort(reason);
     this.#controller[Symbol.dispose]();
-    await this.#iterator.return?.().catch(() => undefined);
+    await this.#batches.return?.().catch(() => undefined);
     const usage = this.#failure && !this.#wasCut("failed") ? this.#usage : this.consumed();
-    if (usage) this.#spent?.(usage);
-    this.#observed?.ended({
+    if (usage) spent?.(usage);
+    observed?.ended({
       outcome,
       error: this.#failure,
       durationMs,
@@ -165,27 +167,64 @@ export class RunningAttempt<C extends Capability, T> {
     return estimate ? priceUsage({ ...estimate, estimated: true }, this.target.pricing) : this.#usage;
   }
 
-  #account(output: T): T {
-    this.#outputs++;
+  #commit(): Settled<C, T> {
+    this.#watchdog.rest();
+    this.#committedAfterMs = performance.now() - this.#started;
+    this.#terms.watch?.answered(this.#committedAfterMs);
+    return { attempt: this, committed: true };
+  }
+
+  #hold(outputs: readonly T[] | undefined): void {
+    if (!outputs) throw nothingCame(this.target);
+    this.#held.push(...outputs);
+  }
+
+  #takeHeld(): readonly T[] {
+    const held = this.#held;
+    this.#held = [];
+    return held;
+  }
+
+  #account(outputs: readonly T[]): readonly T[] {
+    this.#outputs += outputs.length;
+    return outputs.some(tellsUsage) ? outputs.map((output) => this.#price(output)) : outputs;
+  }
+
+  #price(output: T): T {
     if (!tellsUsage(output)) return output;
     const priced = priceOutput(output, this.target.pricing);
     this.#usage = priced.usage;
     return priced;
   }
 
-  async #next(): Promise<IteratorResult<T>> {
+  /** The next outputs; undefined at the end, for which nobody waits where the last output is known. */
+  async #next(): Promise<readonly T[] | undefined> {
+    if (this.#isComplete()) return undefined;
     try {
-      const result = await this.#iterator.next();
-      if (!result.done) this.#meter?.see(result.value);
-      return result;
+      const { done, value } = await this.#batches.next();
+      if (!done) return this.#see(value);
     } catch (error) {
       throw this.#controller.signal.aborted ? this.#controller.signal.reason : error;
     }
+    if (this.#call.isLast) throw brokeOff(this.target);
+    return undefined;
   }
 
-  #timeOut(error: LivellmError): void {
+  #see(outputs: readonly T[]): readonly T[] {
+    if (this.#meter) for (const output of outputs) this.#meter.see(output);
+    this.#last = outputs.at(-1) ?? this.#last;
+    return outputs;
+  }
+
+  #isComplete(): boolean {
+    return this.#last !== undefined && this.#call.isLast?.(this.#last) === true;
+  }
+
+  #timeOut(): void {
+    const { stallTimeoutMs } = this.#terms;
     this.#timedOut = true;
-    this.#controller.abort(error);
+    const committed = this.#committedAfterMs !== undefined;
+    this.#controller.abort(committed ? stalledFor(this.target, stallTimeoutMs) : noAnswerWithin(this.target));
   }
 }
 
@@ -222,6 +261,10 @@ function stalledFor(target: PlannedTarget, stallTimeoutMs: number): LivellmError
     "timeout",
     `${nameOf(target)} sent nothing for the stall timeout of ${seconds(stallTimeoutMs)}, in the middle of its answer`,
   );
+}
+
+function brokeOff(target: PlannedTarget): LivellmError {
+  return new LivellmError("unavailable", "stream_broken", `${nameOf(target)} ended without a finish`);
 }
 
 function nothingCame(target: PlannedTarget): LivellmError {

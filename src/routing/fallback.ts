@@ -1,7 +1,8 @@
 import { LivellmError } from "../core/error.ts";
 import type { Capability } from "../core/provider.ts";
 import type { Attempt } from "../core/route.ts";
-import { type AttemptCall, nameOf, RunningAttempt, reportUnused } from "./attempt.ts";
+import { type Batched, batched } from "../streams/batches.ts";
+import { type AttemptCall, nameOf, RunningAttempt, reportUnused, type Settled } from "./attempt.ts";
 import type { CallWatch } from "./health.ts";
 import type { Plan, PlannedTarget, ReadyTarget } from "./plan.ts";
 import { tellsUsage } from "./priced-output.ts";
@@ -18,31 +19,35 @@ export type FallbackEvent<C extends Capability, T> =
  * here. Before the commit the next target takes over; after it a failure ends the call with what was tried. Throws the
  * failures' common code when all fail, else `unavailable`, with one attempt each.
  */
-export async function* withFallback<C extends Capability, T>(
+export function withFallback<C extends Capability, T>(
   plan: Plan<C>,
   call: AttemptCall<C, T>,
   signal: AbortSignal,
-): AsyncGenerator<FallbackEvent<C, T>, void, undefined> {
-  const race = new Race(plan, call, signal);
+): Batched<FallbackEvent<C, T>> {
+  return batched(relay(new Race(plan, call, signal)));
+}
+
+async function* relay<C extends Capability, T>(
+  race: Race<C, T>,
+): AsyncGenerator<readonly FallbackEvent<C, T>[], void, undefined> {
   try {
-    const winner = yield* race.untilCommitted();
-    yield { type: "committed", target: winner.target, attempts: race.attempts };
+    while (!race.winner) {
+      race.startDue();
+      if (race.news.length > 0) yield race.takeNews();
+      await race.settleNext();
+      if (race.news.length > 0 && !race.winner) yield race.takeNews();
+    }
     try {
-      for await (const output of winner.output(plan.stallTimeoutMs)) {
-        if (tellsUsage(output)) race.updateWinner(winner);
-        yield { type: "output", output };
+      for (let outputs = await race.winner.output(); outputs; outputs = await race.winner.output()) {
+        yield race.relay(outputs);
       }
     } catch (error) {
-      throw race.brokenAfterCommit(winner, error);
+      throw race.brokenAfterCommit(race.winner, error);
     }
   } finally {
     await race.stop();
   }
 }
-
-type Settled<C extends Capability, T> =
-  | { readonly attempt: RunningAttempt<C, T>; readonly progress?: T; readonly committed: boolean }
-  | { readonly attempt: RunningAttempt<C, T>; readonly error: unknown };
 
 /** Why a target is not called: `skipped` where that is nobody's failure. */
 interface Unused {
@@ -53,6 +58,9 @@ interface Unused {
 /** The attempts of one call: who runs, who failed, who is next. */
 class Race<C extends Capability, T> {
   readonly attempts: Attempt[] = [];
+  winner: RunningAttempt<C, T> | undefined;
+  /** What the caller has not been told yet. */
+  news: FallbackEvent<C, T>[] = [];
   readonly #plan: Plan<C>;
   readonly #call: AttemptCall<C, T>;
   readonly #signal: AbortSignal;
@@ -70,16 +78,34 @@ class Race<C extends Capability, T> {
     this.#waiting = [...plan.targets];
   }
 
-  async *untilCommitted(): AsyncGenerator<FallbackEvent<C, T>, RunningAttempt<C, T>, undefined> {
-    for (;;) {
-      yield* this.#startDue();
-      if (this.#running.size === 0) throw this.#allFailed();
-      const settled = await this.#firstToSettle();
-      if (settled === "stagger") yield* this.#startNext();
-      else if ("error" in settled) yield* this.#failed(settled.attempt, settled.error);
-      else if (settled.committed) return await this.#won(settled.attempt);
-      else yield* this.#passOn(settled.attempt, settled.progress as T);
-    }
+  takeNews(): FallbackEvent<C, T>[] {
+    const { news } = this;
+    this.news = [];
+    return news;
+  }
+
+  /** Starts what should run by now: all of a parallel plan, or the next one when nothing runs. */
+  startDue(): void {
+    const all = this.#plan.strategy === "parallel" && this.#plan.staggerMs === 0;
+    while (this.#waiting.length > 0 && (all || this.#running.size === 0)) this.#startNext();
+  }
+
+  /** Waits until one of those that run commits, fails or has something to pass on. Throws when none is left. */
+  async settleNext(): Promise<void> {
+    if (this.#running.size === 0) throw this.#allFailed();
+    const settled = await this.#firstToSettle();
+    if (settled === "stagger") this.#startNext();
+    else if ("error" in settled) await this.#failed(settled.attempt, settled.error);
+    else if ("committed" in settled) this.#won(settled.attempt);
+    else this.#passOn(settled.attempt, settled.progress);
+  }
+
+  /** The winner's outputs as events, after what is to be told first. */
+  relay(outputs: readonly T[]): readonly FallbackEvent<C, T>[] {
+    const events = this.takeNews();
+    if (outputs.some(tellsUsage)) this.#updateWinner();
+    for (const output of outputs) events.push({ type: "output", output });
+    return events;
   }
 
   /** The winner's stream broke: the status names it, and the list shows it as failed. */
@@ -107,9 +133,8 @@ class Race<C extends Capability, T> {
   }
 
   /** The winner, which is the last of the list, has told what it consumed. */
-  updateWinner(winner: RunningAttempt<C, T>): void {
-    this.attempts.pop();
-    this.attempts.push(winner.report("answered"));
+  #updateWinner(): void {
+    if (this.winner) this.attempts.splice(-1, 1, this.winner.report("answered"));
   }
 
   async stop(): Promise<void> {
@@ -119,28 +144,25 @@ class Race<C extends Capability, T> {
     await Promise.all(running.map((attempt) => attempt.stop(superseded)));
   }
 
-  /** Starts what should run by now: all of a parallel plan, or the next one when nothing runs. */
-  *#startDue(): Generator<FallbackEvent<C, T>, void, undefined> {
-    const all = this.#plan.strategy === "parallel" && this.#plan.staggerMs === 0;
-    while (this.#waiting.length > 0 && (all || this.#running.size === 0)) yield* this.#startNext();
-  }
-
-  *#startNext(): Generator<FallbackEvent<C, T>, void, undefined> {
+  #startNext(): void {
     const target = this.#waiting.shift();
     if (!target) return;
-    if (isReady(target)) yield* this.#start(target);
-    else if (!target.use.ready) yield* this.#pass(target, target.use);
+    if (!isReady(target)) {
+      if (!target.use.ready) this.#pass(target, target.use);
+      return;
+    }
+    const watch = this.#enter(target);
+    if (watch instanceof LivellmError) this.#pass(target, { error: watch, skipped: true });
+    else this.#start(target, watch);
   }
 
-  *#start(target: ReadyTarget<C>): Generator<FallbackEvent<C, T>, void, undefined> {
-    const watch = this.#enter(target);
-    if (watch instanceof LivellmError) return yield* this.#pass(target, { error: watch, skipped: true });
-    const { stallTimeoutMs, spent, observation } = this.#plan;
+  #start(target: ReadyTarget<C>, watch: CallWatch | undefined): void {
+    const { stallTimeoutMs, spent, observation, strategy, staggerMs } = this.#plan;
     const observed = observation?.attempt(target, this.#errors.length > 0);
     const terms = { stallTimeoutMs, watch, spent, observed };
     const attempt = new RunningAttempt(target, this.#call, terms, this.#signal);
-    this.#running.set(attempt, settle(attempt));
-    if (this.#plan.strategy === "parallel" && this.#plan.staggerMs > 0) this.#armStagger();
+    this.#running.set(attempt, attempt.advance());
+    if (strategy === "parallel" && staggerMs > 0) this.#armStagger();
   }
 
   /** Asks whether the target may be called now, in view of how it and its provider have fared. */
@@ -152,16 +174,18 @@ class Race<C extends Capability, T> {
   }
 
   /** A target that is not called. */
-  *#pass(target: PlannedTarget<C>, why: Unused): Generator<FallbackEvent<C, T>, void, undefined> {
+  #pass(target: PlannedTarget<C>, why: Unused): void {
     const { error, skipped } = why;
     const report = reportUnused(target, error, skipped ? "skipped" : "failed");
     this.attempts.push(report);
     this.#errors.push(error);
     this.#plan.observation?.unused(target, skipped ? "skipped" : "failed", error);
-    if (!skipped && this.#anotherWillBeTried()) yield { type: "attempt-failed", attempt: report };
+    if (!skipped && this.#anotherWillBeTried()) this.news.push({ type: "attempt-failed", attempt: report });
   }
 
   #firstToSettle(): Promise<Settled<C, T> | "stagger"> {
+    const [only] = this.#running.values();
+    if (only && this.#running.size === 1 && !this.#stagger) return only;
     const settling: Promise<Settled<C, T> | "stagger">[] = [...this.#running.values()];
     if (this.#stagger && this.#waiting.length > 0) settling.push(this.#stagger.elapsed);
     return Promise.race(settling);
@@ -174,12 +198,12 @@ class Race<C extends Capability, T> {
     this.#stagger = { elapsed: promise, timer: setTimeout(() => resolve("stagger"), this.#plan.staggerMs) };
   }
 
-  *#passOn(attempt: RunningAttempt<C, T>, output: T): Generator<FallbackEvent<C, T>, void, undefined> {
-    this.#running.set(attempt, settle(attempt));
-    yield { type: "progress", output };
+  #passOn(attempt: RunningAttempt<C, T>, output: T): void {
+    this.#running.set(attempt, attempt.advance());
+    this.news.push({ type: "progress", output });
   }
 
-  async *#failed(attempt: RunningAttempt<C, T>, error: unknown): AsyncGenerator<FallbackEvent<C, T>, void, undefined> {
+  async #failed(attempt: RunningAttempt<C, T>, error: unknown): Promise<void> {
     this.#running.delete(attempt);
     const failure = placed(asLivellmError(error), attempt.target);
     if (!this.#signal.aborted) attempt.fail(failure);
@@ -192,11 +216,11 @@ class Race<C extends Capability, T> {
     this.attempts.push(report);
     this.#errors.push(failure);
     if (!mayFallBack(failure, attempt.target)) throw failure.with({ attempts: this.attempts });
-    if (this.#anotherWillBeTried()) yield { type: "attempt-failed", attempt: report };
+    if (this.#anotherWillBeTried()) this.news.push({ type: "attempt-failed", attempt: report });
   }
 
   /** The others are stopped at once, and listed as cancelled. */
-  async #won(winner: RunningAttempt<C, T>): Promise<RunningAttempt<C, T>> {
+  #won(winner: RunningAttempt<C, T>): void {
     clearTimeout(this.#stagger?.timer);
     const losers = [...this.#running.keys()].filter((attempt) => attempt !== winner);
     for (const loser of losers) this.attempts.push(loser.report("cancelled"));
@@ -205,7 +229,8 @@ class Race<C extends Capability, T> {
       this.#running.delete(loser);
       void loser.stop(superseded);
     }
-    return winner;
+    this.winner = winner;
+    this.news.push({ type: "committed", target: winner.target, attempts: this.attempts });
   }
 
   #anotherWillBeTried(): boolean {
@@ -238,15 +263,6 @@ class Race<C extends Capability, T> {
 
 /** One shared error, not one per call: building an Error costs a stack trace. */
 const superseded = new LivellmError("canceled", "cancelled", "the attempt is over");
-
-async function settle<C extends Capability, T>(attempt: RunningAttempt<C, T>): Promise<Settled<C, T>> {
-  try {
-    const progress = await attempt.advance();
-    return { attempt, progress, committed: progress === undefined };
-  } catch (error) {
-    return { attempt, error };
-  }
-}
 
 function isReady<C extends Capability>(target: PlannedTarget<C>): target is ReadyTarget<C> {
   return target.use.ready;

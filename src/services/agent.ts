@@ -1,11 +1,18 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
-import type { AgentService, RunRequest, RunStreamRequest } from "../../gen/livellm/v1/agent_service_pb.ts";
+import type {
+  AgentService,
+  RunRequest,
+  RunStreamRequest,
+  RunStreamResponseSchema,
+} from "../../gen/livellm/v1/agent_service_pb.ts";
 import type { ModelFacts } from "../agent/context-call.ts";
 import { createJsonSchemas } from "../agent/json-schema.ts";
-import { runAgent } from "../agent/run.ts";
+import { type RunInput, runAgent } from "../agent/run.ts";
 import type { RunEvent } from "../agent/run-event.ts";
 import { LivellmError } from "../core/error.ts";
 import type { Resolver } from "../routing/resolver.ts";
+import { batched, inBatches } from "../streams/batches.ts";
 import { withHeartbeat } from "../streams/heartbeat.ts";
 import { openToolSet, type ToolSetOptions } from "../tools/tool-set.ts";
 import { askedRunFromProto } from "./agent-request.ts";
@@ -30,20 +37,33 @@ export function createAgentService(options: AgentServiceOptions): ServiceImpl<ty
   const checks = { schemas: createJsonSchemas(), maxMediaBytes: options.maxMediaBytes };
   return {
     async run(request, context) {
-      for await (const event of open({ request, context, whole: true }, options, checks)) {
-        if (event.type === "finished") return runResponseToProto(event.result);
+      const run = prepare({ request, context, whole: true }, options, checks);
+      for await (const events of inBatches(runAgent(run, context.signal))) {
+        const last = events.at(-1);
+        if (last?.type === "finished") return runResponseToProto(last.result);
       }
       throw new LivellmError("internal", "internal", "the run ended without a result");
     },
-    async *runStream(request, context) {
-      const requestId = request.caller?.requestId ?? "";
-      const events = open({ request, context, whole: false }, options, checks);
-      const beat = (): RunEvent => ({ type: "heartbeat", note: "" });
-      for await (const event of withHeartbeat(events, options.heartbeatIntervalMs, beat)) {
-        yield { event: runEventToProto(event, requestId) };
-      }
+    runStream(request, context) {
+      return batched(respond({ request, context, whole: false }, options, checks));
     },
   };
+}
+
+type StreamedResponse = MessageInitShape<typeof RunStreamResponseSchema>;
+
+async function* respond(
+  call: Call,
+  options: AgentServiceOptions,
+  checks: RequestChecks,
+): AsyncGenerator<readonly StreamedResponse[], void, undefined> {
+  const { request, context } = call;
+  const requestId = request.caller?.requestId ?? "";
+  const beat = (): readonly RunEvent[] => [{ type: "heartbeat", note: "" }];
+  const run = runAgent(prepare(call, options, checks), context.signal);
+  for await (const events of withHeartbeat(inBatches(run), options.heartbeatIntervalMs, beat)) {
+    yield events.map((event) => ({ event: runEventToProto(event, requestId) }));
+  }
 }
 
 interface Call {
@@ -52,15 +72,18 @@ interface Call {
   readonly whole: boolean;
 }
 
-async function* open(
+function prepare(
   { request, context, whole }: Call,
   { resolver, mcpFetch, modelFacts }: AgentServiceOptions,
   checks: RequestChecks,
-): AsyncGenerator<RunEvent, void, undefined> {
+): RunInput {
   const { tools: sources, ...asked } = askedRunFromProto(request, checks);
-  using plan = await resolver.plan(askedRoute(request.route, context.values), "chat", context.signal);
   const { toolChoice } = asked.request;
-  const openTools = () => openToolSet({ sources, toolChoice, fetch: mcpFetch }, context.signal);
-  using tools = await (plan.observation ? plan.observation.within(openTools) : openTools());
-  yield* runAgent({ ...asked, plan, tools, whole, facts: modelFacts }, context.signal);
+  return {
+    ...asked,
+    whole,
+    facts: modelFacts,
+    openPlan: (signal) => resolver.plan(askedRoute(request.route, context.values), "chat", signal),
+    openTools: (signal) => openToolSet({ sources, toolChoice, fetch: mcpFetch }, signal),
+  };
 }

@@ -16,8 +16,10 @@ class Heartbeat<T> implements AsyncIterableIterator<T, undefined> {
   readonly #intervalMs: number;
   readonly #beat: () => T;
   #timer: NodeJS.Timeout | undefined;
-  /** What the source was asked for and has not given, or has given while nobody waited. */
-  #pending: Promise<IteratorResult<T>> | undefined;
+  /** The source was asked, and has not answered. */
+  #asked = false;
+  /** What it answered while nobody waited: the next to ask gets it. */
+  #kept: Promise<IteratorResult<T, undefined>> | undefined;
   #waiting: PromiseWithResolvers<IteratorResult<T, undefined>> | undefined;
 
   constructor(source: AsyncIterator<T>, intervalMs: number, beat: () => T) {
@@ -27,17 +29,9 @@ class Heartbeat<T> implements AsyncIterableIterator<T, undefined> {
   }
 
   next(): Promise<IteratorResult<T, undefined>> {
-    const waiting = Promise.withResolvers<IteratorResult<T, undefined>>();
-    this.#waiting = waiting;
-    if (this.#timer) this.#timer.refresh();
-    else this.#timer = setTimeout(() => this.#fire(), this.#intervalMs);
-    this.#pending ??= this.#source.next();
-    this.#pending.then(
-      (result) =>
-        this.#settle(waiting, result.done === true, () => waiting.resolve(result as IteratorResult<T, undefined>)),
-      (error: unknown) => this.#settle(waiting, true, () => waiting.reject(error)),
-    );
-    return waiting.promise;
+    const kept = this.#kept;
+    this.#kept = undefined;
+    return kept ?? this.#wait();
   }
 
   async return(): Promise<IteratorResult<T, undefined>> {
@@ -50,13 +44,37 @@ class Heartbeat<T> implements AsyncIterableIterator<T, undefined> {
     return this;
   }
 
-  /** Too late for one that has had a beat meanwhile: the next to ask gets it. */
-  #settle(waiting: PromiseWithResolvers<IteratorResult<T, undefined>>, over: boolean, hand: () => void): void {
+  #wait(): Promise<IteratorResult<T, undefined>> {
+    const waiting = Promise.withResolvers<IteratorResult<T, undefined>>();
+    this.#waiting = waiting;
+    if (this.#timer) this.#timer.refresh();
+    else this.#timer = setTimeout(() => this.#fire(), this.#intervalMs);
+    if (!this.#asked) this.#source.next().then(this.#answered, this.#failed);
+    this.#asked = true;
+    return waiting.promise;
+  }
+
+  readonly #answered = (result: IteratorResult<T>): void => {
+    this.#settle(result.done === true).resolve(result as IteratorResult<T, undefined>);
+  };
+
+  readonly #failed = (error: unknown): void => {
+    this.#settle(true).reject(error);
+  };
+
+  /** Whom to tell; who comes next when nobody waits. */
+  #settle(over: boolean): PromiseWithResolvers<IteratorResult<T, undefined>> {
     if (over) clearTimeout(this.#timer);
-    if (this.#waiting !== waiting) return;
+    this.#asked = false;
+    const waiting = this.#waiting ?? Promise.withResolvers<IteratorResult<T, undefined>>();
+    if (!this.#waiting) this.#keep(waiting.promise);
     this.#waiting = undefined;
-    this.#pending = undefined;
-    hand();
+    return waiting;
+  }
+
+  #keep(result: Promise<IteratorResult<T, undefined>>): void {
+    this.#kept = result;
+    result.catch(() => undefined); // whoever asks gets the error; nobody may
   }
 
   #fire(): void {

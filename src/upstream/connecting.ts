@@ -3,7 +3,7 @@ import type { buildConnector } from "undici";
 
 /**
  * Connections that are being made. undici goes on connecting when the only request that waits for it is aborted; here the
- * last one that leaves an address takes the connections under way with it.
+ * last one that abandons an address takes the connections under way with it. Addresses are those of {@link addressOf}.
  */
 export class Connecting {
   readonly #sockets = new Map<string, Set<Duplex>>();
@@ -25,24 +25,19 @@ export class Connecting {
     };
   }
 
-  /** Runs a request that may have to wait for a connection. */
-  async whileWaiting<T>(url: URL, signal: AbortSignal, request: () => Promise<T>): Promise<T> {
-    const address = addressOf(url);
-    const leave = () => {
-      if (this.#waiting.get(address) !== 1) return;
-      // With an error: a connector that heard only of the end would wait for the connection for ever.
-      for (const socket of this.#sockets.get(address) ?? []) socket.destroy(new Error("nobody waits for it any more"));
-    };
+  /** A request is sent that may have to wait for a connection. */
+  enter(address: string): void {
     this.#waiting.set(address, (this.#waiting.get(address) ?? 0) + 1);
-    signal.addEventListener("abort", leave, { once: true });
-    try {
-      return await request();
-    } finally {
-      signal.removeEventListener("abort", leave);
-      const left = (this.#waiting.get(address) ?? 1) - 1;
-      if (left === 0) this.#waiting.delete(address);
-      else this.#waiting.set(address, left);
-    }
+  }
+
+  /** It waits no longer; `abandoned` when nobody wants its answer any more. */
+  leave(address: string, abandoned: boolean): void {
+    const left = (this.#waiting.get(address) ?? 1) - 1;
+    if (left > 0) return void this.#waiting.set(address, left);
+    this.#waiting.delete(address);
+    if (!abandoned) return;
+    // With an error: a connector that heard only of the end would wait for the connection for ever.
+    for (const socket of this.#sockets.get(address) ?? []) socket.destroy(new Error("nobody waits for it any more"));
   }
 
   #remember(address: string, socket: Duplex): void {
@@ -57,7 +52,8 @@ export class Connecting {
   }
 }
 
-function addressOf(place: {
+/** What connections are made to. */
+export function addressOf(place: {
   readonly protocol: string;
   readonly hostname: string;
   readonly port?: string | null;

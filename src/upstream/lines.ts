@@ -1,10 +1,15 @@
 import { LivellmError } from "../core/error.ts";
+import { type Batched, batched } from "../streams/batches.ts";
 
 /** The longest line we keep, in UTF-16 code units. */
 const maxLineLength = 32 * 1024 * 1024;
 
 /** Reads lines from bytes cut anywhere; LF and CRLF end a line, empty ones are left out, the last needs no end. */
-export async function* readLines(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+export function readLines(bytes: AsyncIterable<Uint8Array>): Batched<string> {
+  return batched(readBatches(bytes));
+}
+
+async function* readBatches(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<readonly string[], void> {
   const decoder = new TextDecoder();
   let fragments: string[] = [];
   let length = 0;
@@ -17,16 +22,14 @@ export async function* readLines(bytes: AsyncIterable<Uint8Array>): AsyncGenerat
   for await (const chunk of bytes) {
     const pieces = decoder.decode(chunk, { stream: true }).split("\n");
     const rest = pieces.pop() ?? "";
-    for (const piece of pieces) {
-      const line = complete(piece);
-      if (line !== "") yield line;
-    }
+    const lines = pieces.map(complete).filter((line) => line !== "");
+    if (lines.length > 0) yield lines;
     if (rest !== "") fragments.push(rest);
     length += rest.length;
     if (length > maxLineLength) throw tooLong();
   }
   const last = complete(decoder.decode());
-  if (last !== "") yield last;
+  if (last !== "") yield [last];
 }
 
 function tooLong(): LivellmError {

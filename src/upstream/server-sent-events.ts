@@ -1,6 +1,7 @@
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { LivellmError } from "../core/error.ts";
 import type { ServerSentEvent } from "../core/upstream.ts";
+import { type Batched, batched } from "../streams/batches.ts";
 
 /** The longest line or event we keep, in UTF-16 code units; vendors send images as one line of base64. */
 const maxEventLength = 32 * 1024 * 1024;
@@ -10,7 +11,11 @@ const maxEventLength = 32 * 1024 * 1024;
  * An event at the very end that no empty line closes counts when it is whole (JSON that parses, or a word such as [DONE]):
  * some servers leave out the last newline. A piece of one is dropped, so that the missing terminal event shows.
  */
-export async function* readServerSentEvents(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<ServerSentEvent> {
+export function readServerSentEvents(bytes: AsyncIterable<Uint8Array>): Batched<ServerSentEvent> {
+  return batched(readEvents(bytes));
+}
+
+async function* readEvents(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<readonly ServerSentEvent[], void> {
   const decoder = new TextDecoder();
   let ready: ServerSentEvent[] = [];
   const parser = createParser({
@@ -27,10 +32,10 @@ export async function* readServerSentEvents(bytes: AsyncIterable<Uint8Array>): A
   };
   for await (const chunk of bytes) {
     parser.feed(decoder.decode(chunk, { stream: true }));
-    if (ready.length > 0) yield* take();
+    if (ready.length > 0) yield take();
   }
   parser.feed(`${decoder.decode()}\n\n`);
-  yield* take().filter((event) => isWhole(event.data));
+  yield take().filter((event) => isWhole(event.data));
 }
 
 function toEvent(message: EventSourceMessage): ServerSentEvent {

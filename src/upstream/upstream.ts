@@ -1,10 +1,11 @@
-import type { Readable } from "node:stream";
+import { type Duplex, Readable } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
-import { Agent, type Dispatcher } from "undici";
+import { Agent } from "undici";
 import { LivellmError } from "../core/error.ts";
 import type { Secret } from "../core/secret.ts";
 import type { Upstream, UpstreamHead, UpstreamRequest } from "../core/upstream.ts";
-import { Connecting } from "./connecting.ts";
+import { Answer } from "./answer.ts";
+import { addressOf, Connecting } from "./connecting.ts";
 import { download } from "./download.ts";
 import { administratorsGuard, type Guard, guardedConnector, refusalOfGuard } from "./guard.ts";
 import { readLines } from "./lines.ts";
@@ -38,12 +39,29 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     pipelining: 1,
   });
   const redact = redactor(options.secrets);
+  const placeOf = rememberPlace();
+
+  const ask = (request: UpstreamRequest, signal: AbortSignal): Answer => {
+    const { origin, path, address } = placeOf(request.url);
+    const answer = new Answer({
+      signal,
+      headSettled: (abandoned) => connecting.leave(address, abandoned),
+      explain: (error, begun) => explain(request.url, error, begun),
+    });
+    const { method = "POST", headers = {}, body = null } = request;
+    connecting.enter(address);
+    agent.dispatch({ origin, path, method, headers, body }, answer);
+    return answer;
+  };
 
   const open = async (request: UpstreamRequest, signal: AbortSignal) => {
-    const ask = () => send(agent, request, signal);
-    const answer = await connecting.whileWaiting(new URL(request.url), signal, ask);
-    const head: UpstreamHead = { status: answer.statusCode, headers: redactIds(answer.headers, redact) };
-    const bytes = readBody(answer, request, signal);
+    signal.throwIfAborted();
+    const answer = ask(request, signal);
+    const head = redactIds(await answer.head, redact);
+    const bytes = decompressed(answer, head, (error) => {
+      if (signal.aborted) throw signal.reason;
+      throw connectionLost(request.url, error);
+    });
     if (head.status >= 200 && head.status < 300) return { head, bytes };
     throw refused({
       url: request.url,
@@ -59,7 +77,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   return {
     async json(request, signal) {
       const { head, bytes } = await open(request, signal);
-      return { ...head, value: parseJson(Buffer.from(await collectBytes(bytes)).toString("utf8"), request) };
+      return { ...head, value: parseJson((await collectBytes(bytes)).toString("utf8"), request) };
     },
     async events(request, signal) {
       const { head, bytes } = await open(request, signal);
@@ -79,86 +97,76 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   };
 }
 
+/** An address, taken apart as undici wants it. */
+interface Place {
+  readonly origin: string;
+  readonly path: string;
+  readonly address: string;
+}
+
+/** A provider is called at the same address most of the time: taking that apart was 2 µs a call. */
+function rememberPlace(): (url: string) => Place {
+  let last: { readonly url: string; readonly place: Place } | undefined;
+  return (url) => {
+    if (last?.url === url) return last.place;
+    const parsed = new URL(url);
+    const place = { origin: parsed.origin, path: parsed.pathname + parsed.search, address: addressOf(parsed) };
+    last = { url, place };
+    return place;
+  };
+}
+
+function explain(url: string, error: Error, begun: boolean): LivellmError {
+  return begun ? connectionLost(url, error) : (refusalOfGuard(error) ?? connectionFailed(url, error));
+}
+
 const idHeaders = ["x-request-id", "request-id"] as const;
 
-/** The headers that adapters hand on to callers, without the secrets that a vendor may repeat in them. */
-function redactIds(headers: UpstreamHead["headers"], redact: (text: string) => string): UpstreamHead["headers"] {
-  const redacted = idHeaders.flatMap((name) => {
+/** Adapters hand these headers on to callers: without the secrets that a vendor may repeat in them. */
+function redactIds(head: UpstreamHead, redact: (text: string) => string): UpstreamHead {
+  let { headers } = head;
+  for (const name of idHeaders) {
     const id = headers[name]?.toString();
-    const plain = id === undefined ? undefined : redact(id);
-    return plain === id ? [] : [[name, plain] as const];
-  });
-  return redacted.length === 0 ? headers : { ...headers, ...Object.fromEntries(redacted) };
-}
-
-async function send(agent: Agent, request: UpstreamRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-  try {
-    const url = new URL(request.url);
-    return await agent.request({
-      origin: url.origin,
-      path: url.pathname + url.search,
-      method: request.method ?? "POST",
-      headers: { ...request.headers },
-      body: request.body ?? null,
-      signal,
-    });
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    throw refusalOfGuard(error) ?? connectionFailed(request.url, error);
+    const plain = id && redact(id);
+    if (plain !== id) headers = { ...headers, [name]: plain };
   }
-}
-
-async function* readBody(
-  answer: Dispatcher.ResponseData,
-  request: UpstreamRequest,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  try {
-    yield* decompress(answer) as AsyncIterable<Uint8Array>;
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    throw connectionLost(request.url, error);
-  } finally {
-    letGo(answer.body);
-  }
-}
-
-/** What may come after the terminal event, and how long it may take. */
-const afterglow = { limit: 64 * 1024, milliseconds: 1_000 };
-
-/**
- * An adapter stops reading at the terminal event. The little that follows is read away, so that the connection can be used
- * again; a body that goes on is cut.
- */
-function letGo(body: Dispatcher.ResponseData["body"]): void {
-  if (body.destroyed || body.readableEnded) return;
-  const enough = AbortSignal.timeout(afterglow.milliseconds);
-  body.dump({ limit: afterglow.limit, signal: enough }).catch(() => body.destroy());
+  return headers === head.headers ? head : { ...head, headers };
 }
 
 /** We ask for no compression; some proxies compress all the same. */
-function decompress(answer: Dispatcher.ResponseData): AsyncIterable<Uint8Array> {
-  const decoder = decoderFor(answer.headers["content-encoding"]);
-  return decoder ? pipeThrough(answer.body, decoder) : answer.body.iterator({ destroyOnReturn: false });
+function decompressed(
+  answer: Answer,
+  { headers }: UpstreamHead,
+  fail: (error: unknown) => never,
+): AsyncIterable<Uint8Array> {
+  const decoder = decoderFor(headers["content-encoding"]);
+  return decoder ? pipeThrough(answer, decoder, fail) : answer;
 }
 
-function decoderFor(encoding: string | string[] | undefined) {
+function decoderFor(encoding: string | readonly string[] | undefined): Duplex | undefined {
   if (encoding === "gzip") return createGunzip();
   if (encoding === "deflate") return createInflate();
   return encoding === "br" ? createBrotliDecompress() : undefined;
 }
 
-async function* pipeThrough(body: Readable, decoder: ReturnType<typeof createGunzip>): AsyncGenerator<Uint8Array> {
-  body.on("error", (error) => decoder.destroy(error));
-  body.pipe(decoder);
+async function* pipeThrough(
+  answer: Answer,
+  decoder: Duplex,
+  fail: (error: unknown) => never,
+): AsyncGenerator<Uint8Array> {
+  const source = Readable.from(answer, { objectMode: false });
+  source.on("error", (error) => decoder.destroy(error));
+  source.pipe(decoder);
   try {
     yield* decoder as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    fail(error);
   } finally {
-    body.unpipe(decoder);
+    source.destroy();
   }
 }
 
-async function collectBytes(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+async function collectBytes(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of bytes) {
@@ -172,7 +180,7 @@ async function collectBytes(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Arra
     }
     chunks.push(chunk);
   }
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+  return Buffer.concat(chunks);
 }
 
 /** An error body, as far as we read one. A body that breaks off explains as much as had come. */

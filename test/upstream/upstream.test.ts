@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { LivellmError } from "../../src/core/error.ts";
 import { Secret } from "../../src/core/secret.ts";
 import type { UpstreamRequest } from "../../src/core/upstream.ts";
+import { inBatches } from "../../src/streams/batches.ts";
 import { readServerSentEvents } from "../../src/upstream/server-sent-events.ts";
 import { createUpstream } from "../../src/upstream/upstream.ts";
 
@@ -196,6 +197,41 @@ describe("server-sent events", () => {
     }
     expect(await failureOf(drain(readServerSentEvents(endless())))).toMatchObject({ reason: "bad_provider_response" });
   });
+});
+
+test("events that came together are read together", async () => {
+  const url = await vendor((_, res) => void res.end("data: 1\n\n".repeat(200)));
+  const { events } = await upstream.events(request(url), never);
+  const batches = await drain(inBatches(events));
+  expect(batches.flat()).toHaveLength(200);
+  expect(batches.length).toBeLessThan(20);
+});
+
+test("a body that goes on after the reader has left is cut", async () => {
+  const closed = Promise.withResolvers<void>();
+  const url = await vendor((req, res) => {
+    req.socket.once("close", () => closed.resolve());
+    const pour = () => {
+      while (res.write(`data: ${"x".repeat(8_192)}\n\n`));
+    };
+    res.on("drain", pour);
+    pour();
+  });
+  const { events } = await upstream.events(request(url), never);
+  for await (const _ of events) break;
+  await closed.promise;
+});
+
+test("a slow reader gets all of a long body", async () => {
+  const sent = Buffer.alloc(3_000_000, "livellm ");
+  const url = await vendor((_, res) => void res.end(sent));
+  const { bytes } = await upstream.bytes(request(url), never);
+  const received: Uint8Array[] = [];
+  for await (const chunk of bytes) {
+    received.push(chunk);
+    await new Promise((resolve) => setImmediate(resolve)); // the vendor sends more meanwhile than is kept
+  }
+  expect(Buffer.concat(received).equals(sent)).toBe(true);
 });
 
 test("a stream that is read to its terminal event leaves its connection for the next", async () => {

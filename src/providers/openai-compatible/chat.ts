@@ -1,6 +1,7 @@
 import type { Chat, ChatRequest } from "../../core/chat.ts";
 import type { ProviderConnection } from "../../core/provider.ts";
 import type { Upstream, UpstreamHead, UpstreamRequest } from "../../core/upstream.ts";
+import { opened } from "../../streams/batches.ts";
 import type { AnswerContext } from "./answer-context.ts";
 import {
   asStream,
@@ -26,10 +27,12 @@ interface ChatCompletionsSetup {
 export function createChatCompletions(setup: ChatCompletionsSetup, upstream: Upstream): Chat {
   const { kind, dialect } = setup;
   return {
-    async *stream(request, signal) {
-      const call = toChatCompletionsRequest(request, dialect, kind);
-      const answer = await upstream.events(toPost(asStream(call.body, dialect), request, setup), signal);
-      yield* readChatCompletionEvents(answer.events, toContext(call, request, answer, setup));
+    stream(request, signal) {
+      return opened(async () => {
+        const call = toChatCompletionsRequest(request, dialect, kind);
+        const answer = await upstream.events(toPost(asStream(call.body, dialect), request, setup), signal);
+        return readChatCompletionEvents(answer.events, toContext(call, request, answer, setup));
+      });
     },
     async generate(request, signal) {
       const call = toChatCompletionsRequest(request, dialect, kind);
