@@ -52,6 +52,7 @@ import { createFetch } from "./upstream/fetch.ts";
 import { administratorsGuard, createGuard, type Guard } from "./upstream/guard.ts";
 import { type AllowedAddresses, allowedAddresses } from "./upstream/guard-allowed.ts";
 import { reachOfRequests } from "./upstream/guard-reach.ts";
+import { tracedFetch, tracedUpstream } from "./upstream/traced.ts";
 import { createUpstream } from "./upstream/upstream.ts";
 
 /** The largest answer of an MCP server. */
@@ -77,19 +78,25 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
   const warn = (message: string) => logger.warn(message);
   const engine = createLocalEngine(config.localEngine);
   const kinds = new Map(providerKinds(engine).map((kind) => [kind.kind, kind]));
-  const telemetry = createTelemetry({ providerNames: conventionalNames(kinds) });
+  const telemetry = await createTelemetry({
+    settings: config.telemetry,
+    providerNames: conventionalNames(kinds),
+    warn,
+  });
+  const { outgoingHeaders } = telemetry;
   const store = await openConfiguredStore(config, logger);
   const configured = [...configuredProviders(config), ...(await findOllama(config)), ...config.configured.providers];
   const registry = await createProviderRegistry({ store, configured, kinds, warn });
   const access = await createAccess(config, store, warn);
   const guards = { configured: administratorsGuard, requested: createRequestsGuard(config, access.hasTokens) };
-  const pool = new ProviderPool(({ apiKey, headers }, provenance) =>
-    createUpstream({
+  const pool = new ProviderPool(({ apiKey, headers }, provenance, { keepsTrace }) => {
+    const upstream = createUpstream({
       connectTimeoutMs: config.connectTimeoutMs,
       secrets: [...(apiKey ? [apiKey] : []), ...Object.values(headers)],
       guard: guards[provenance],
-    }),
-  );
+    });
+    return keepsTrace && outgoingHeaders ? tracedUpstream(upstream, outgoingHeaders) : upstream;
+  });
   const namedRoutes = await createRouteRegistry({ store: store.routes, configured: config.configured.routes, warn });
   const callHealth = new HealthMemory();
   const catalogue = await loadCatalogue(config.catalogueFile);
@@ -114,7 +121,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
     routes: namedRoutes,
     models,
     health: callHealth,
-    mcpFetch: mcp.fetch,
+    mcpFetch: outgoingHeaders ? tracedFetch(mcp.fetch, outgoingHeaders) : mcp.fetch,
     modelFacts: { contextWindowOf: models.contextWindowOf, tokenizerOf: (kind) => kinds.get(kind)?.tokenizer },
     maxMediaBytes: config.maxMediaBytes,
     heartbeatIntervalMs: config.heartbeatIntervalMs,
@@ -224,7 +231,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
       await engine.close();
       registry.close();
       access.tokens.close();
-      telemetry.close();
+      await telemetry.close();
       await store.close();
     },
   };
