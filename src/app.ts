@@ -31,7 +31,9 @@ import { conversationChecks } from "./services/conversation-checks.ts";
 import { createServices } from "./services/index.ts";
 import { openConfiguredStore } from "./store/configured-store.ts";
 import type { Store } from "./store/sql-store.ts";
+import { joinSnapshots } from "./telemetry/joined-snapshots.ts";
 import type { Logger } from "./telemetry/logger.ts";
+import type { MetricSnapshot } from "./telemetry/metric-snapshot.ts";
 import { prometheusMediaType, prometheusText } from "./telemetry/prometheus-text.ts";
 import { observeState } from "./telemetry/state-meters.ts";
 import { createTelemetry } from "./telemetry/telemetry.ts";
@@ -63,6 +65,8 @@ export interface App {
   listen(): Promise<{ readonly url: string; readonly port: number }>;
   /** For clients in this process, which need no port: the same handlers, behind the same interceptors. */
   readonly transport: Transport;
+  /** What has been counted so far, in this process. */
+  metrics(): readonly MetricSnapshot[];
   /** Turns unready, lets calls under way finish within the grace period, and lets go of everything. */
   close(): Promise<void>;
 }
@@ -71,6 +75,8 @@ export interface App {
 export interface Surroundings {
   /** The connections that it serves. */
   readonly accepted: AcceptedConnections;
+  /** What all of them have counted, by name, given what this one has; this one alone is shown when unset. */
+  readonly gatherMetrics?: (own: readonly MetricSnapshot[]) => Promise<ReadonlyMap<string, readonly MetricSnapshot[]>>;
 }
 
 /** Puts the parts together; the only place that knows them all. */
@@ -184,7 +190,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
   const inProcess = createInProcess(handler.dispatcher, explainError);
   const playground = createPlayground();
   const metrics = createMetricsPage({
-    render: () => prometheusText(telemetry.metrics.snapshot()),
+    render: async () => prometheusText(await gathered(telemetry.metrics.snapshot(), surroundings)),
     mediaType: prometheusMediaType,
     admit: (authorization) => void access.gatekeeper.admit(authorization, metricsPage),
     explainError,
@@ -194,6 +200,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
   let listening: Listening | undefined;
   return {
     transport: inProcess.transport,
+    metrics: () => telemetry.metrics.snapshot(),
     async listen() {
       listening = await listen({
         port: config.port,
@@ -274,6 +281,11 @@ function callerOf({ contextValues }: { readonly contextValues: ContextValues }):
 /** What OpenTelemetry calls the kinds that it has another word for. */
 function conventionalNames(kinds: ReadonlyMap<string, ProviderKind>): ReadonlyMap<string, string> {
   return new Map(Array.from(kinds, ([name, { conventionalName = name }]) => [name, conventionalName]));
+}
+
+async function gathered(own: readonly MetricSnapshot[], surroundings: Surroundings | undefined) {
+  const all = await surroundings?.gatherMetrics?.(own);
+  return all ? joinSnapshots(all) : own;
 }
 
 /** The read-only providers: `local`, and one for each key in the environment. */

@@ -56,7 +56,7 @@ const table: ImportTable = {
   upstream: ["core", "streams", "telemetry"],
   store: ["core"],
   audio: ["core"],
-  telemetry: ["core"],
+  telemetry: ["core", "streams"],
   config: ["core", "environment", "otel-settings"],
   "otel-settings": ["core", "environment"],
   environment: ["core", "environment-readers"],

@@ -53,6 +53,8 @@ export const ownAttribute = {
   label: "livellm.label.",
   requestId: "livellm.request.id",
   tokenId: "livellm.token.id",
+  /** Which of the processes that serve one port. */
+  worker: "livellm.worker",
   step: "livellm.step.index",
   isFallback: "livellm.fallback",
   providerRequestId: "livellm.provider.request_id",

@@ -20,7 +20,6 @@ export function readOutputs(captureContent: boolean): OutputReader {
   const content = captureContent ? new AnswerContent() : undefined;
   const told: Record<string, string | string[]> = {};
   const see = (output: unknown): void => {
-    if (Array.isArray(output)) for (const one of output) see(one);
     if (typeof output !== "object" || output === null) return;
     const { model, requestId, finishReason } = output as Telling;
     if (isWord(model)) told[attribute.responseModel] = model;

@@ -1,5 +1,6 @@
 import { type Attributes, type Span, SpanStatusCode } from "@opentelemetry/api";
 import type { Usage } from "../core/usage.ts";
+import { batched, inBatches } from "../streams/batches.ts";
 import { attribute, operations, outputTypes, ownAttribute } from "./attributes.ts";
 import type { AttemptEnd, AttemptObservation, ObservedTarget } from "./observation.ts";
 import { type OutputReader, readOutputs } from "./output-reader.ts";
@@ -44,16 +45,16 @@ class TracedAttempt implements AttemptObservation {
   }
 
   open<T>(open: () => AsyncIterable<T>): AsyncIterable<T> {
-    const outputs = this.#spans.within(this.#open, () => this.#counted.open(open)[Symbol.asyncIterator]());
-    const iterator: AsyncIterator<T> = {
+    const opened = this.#spans.within(this.#open, () => inBatches(this.#counted.open(open))[Symbol.asyncIterator]());
+    const iterator: AsyncIterator<readonly T[]> = {
       next: async () => {
-        const result = await this.#spans.within(this.#open, () => outputs.next());
-        if (!result.done) this.#reader?.see(result.value);
+        const result = await this.#spans.within(this.#open, () => opened.next());
+        for (const output of result.done ? [] : result.value) this.#reader?.see(output);
         return result;
       },
-      return: async () => (await outputs.return?.()) ?? { done: true, value: undefined },
+      return: async () => (await opened.return?.()) ?? { done: true, value: undefined },
     };
-    return { [Symbol.asyncIterator]: () => iterator };
+    return batched({ [Symbol.asyncIterator]: () => iterator });
   }
 
   ended(end: AttemptEnd): void {
