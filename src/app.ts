@@ -12,6 +12,7 @@ import type { Config, EnvironmentProvider } from "./config.ts";
 import type { AccessToken } from "./core/access.ts";
 import { isLoopback } from "./core/loopback.ts";
 import type { ProviderConfig, ProviderKind } from "./core/provider.ts";
+import type { SharedRates } from "./core/shared-state.ts";
 import { createAdmission } from "./interceptors/auth.ts";
 import { createErrorExplainer } from "./interceptors/explain-error.ts";
 import { createInterceptors } from "./interceptors/index.ts";
@@ -19,6 +20,7 @@ import { providerKinds } from "./providers/index.ts";
 import { createLocalEngine } from "./providers/local/index.ts";
 import { ollamaAnswers, ollamaBaseUrl } from "./providers/ollama/index.ts";
 import { createSettingsCheck } from "./providers/settings.ts";
+import { BreakerBoard } from "./routing/breaker-board.ts";
 import { loadCatalogue } from "./routing/catalogue.ts";
 import { HealthMemory } from "./routing/health.ts";
 import { keepResources } from "./routing/kept-resources.ts";
@@ -29,6 +31,8 @@ import { createResolver } from "./routing/resolver.ts";
 import { createRouteRegistry } from "./routing/route-registry.ts";
 import { conversationChecks } from "./services/conversation-checks.ts";
 import { createServices } from "./services/index.ts";
+import { openSharedState } from "./shared-state/open-shared-state.ts";
+import type { StateQuestion } from "./shared-state/state-questions.ts";
 import { openConfiguredStore } from "./store/configured-store.ts";
 import type { Store } from "./store/sql-store.ts";
 import { joinSnapshots } from "./telemetry/joined-snapshots.ts";
@@ -54,8 +58,8 @@ import { createFetch } from "./upstream/fetch.ts";
 import { administratorsGuard, createGuard, type Guard } from "./upstream/guard.ts";
 import { type AllowedAddresses, allowedAddresses } from "./upstream/guard-allowed.ts";
 import { reachOfRequests } from "./upstream/guard-reach.ts";
-import { tracedFetch, tracedUpstream } from "./upstream/traced.ts";
 import { createUpstream } from "./upstream/upstream.ts";
+import type { GatheredAnswers } from "./workers/questions.ts";
 
 /** The largest answer of an MCP server. */
 const maxMcpBodyBytes = 64 * 1024 * 1024;
@@ -65,46 +69,56 @@ export interface App {
   listen(): Promise<{ readonly url: string; readonly port: number }>;
   /** For clients in this process, which need no port: the same handlers, behind the same interceptors. */
   readonly transport: Transport;
-  /** What has been counted so far, in this process. */
-  metrics(): readonly MetricSnapshot[];
   /** Turns unready, lets calls under way finish within the grace period, and lets go of everything. */
   close(): Promise<void>;
+  /** What it has counted so far. */
+  metrics(): readonly MetricSnapshot[];
+  /** Reads what other processes have changed until now. */
+  catchUp(): Promise<void>;
 }
+
+/** What the processes that serve one port ask each other: an answer to each is what {@link App} has for it. */
+export type AppQuestion = "metrics" | "catchUp";
 
 /** What a process that is one of several has from the others. */
 export interface Surroundings {
   /** The connections that it serves. */
   readonly accepted: AcceptedConnections;
-  /** What all of them have counted, by name, given what this one has; this one alone is shown when unset. */
-  readonly gatherMetrics?: (own: readonly MetricSnapshot[]) => Promise<ReadonlyMap<string, readonly MetricSnapshot[]>>;
+  /** Asks the process that counts for all of them. */
+  ask(question: StateQuestion): Promise<unknown>;
+  /** The answers of all of them, this one included, by their names; those that come in time. */
+  askAll(question: AppQuestion): Promise<GatheredAnswers>;
 }
 
 /** Puts the parts together; the only place that knows them all. */
 export async function createApp(config: Config, logger: Logger, surroundings?: Surroundings): Promise<App> {
   const warn = (message: string) => logger.warn(message);
+  // A change is done when all processes of this server know it: the next call may come to any of them.
+  const written = surroundings && (() => surroundings.askAll("catchUp").then(ignore, ignore));
   const engine = createLocalEngine(config.localEngine);
   const kinds = new Map(providerKinds(engine).map((kind) => [kind.kind, kind]));
-  const telemetry = await createTelemetry({
-    settings: config.telemetry,
-    providerNames: conventionalNames(kinds),
-    warn,
-  });
-  const { outgoingHeaders } = telemetry;
+  const telemetry = createTelemetry({ providerNames: conventionalNames(kinds) });
   const store = await openConfiguredStore(config, logger);
   const configured = [...configuredProviders(config), ...(await findOllama(config)), ...config.configured.providers];
-  const registry = await createProviderRegistry({ store, configured, kinds, warn });
-  const access = await createAccess(config, store, warn);
+  const registry = await createProviderRegistry({ store, configured, kinds, warn, written });
+  const shared = await openSharedState({ ...config.sharing, ask: surroundings?.ask, log: logger });
+  const access = await createAccess(config, { store, rates: shared.rates, warn, written });
   const guards = { configured: administratorsGuard, requested: createRequestsGuard(config, access.hasTokens) };
-  const pool = new ProviderPool(({ apiKey, headers }, provenance, { keepsTrace }) => {
-    const upstream = createUpstream({
+  const pool = new ProviderPool(({ apiKey, headers }, provenance) =>
+    createUpstream({
       connectTimeoutMs: config.connectTimeoutMs,
       secrets: [...(apiKey ? [apiKey] : []), ...Object.values(headers)],
       guard: guards[provenance],
-    });
-    return keepsTrace && outgoingHeaders ? tracedUpstream(upstream, outgoingHeaders) : upstream;
+    }),
+  );
+  const namedRoutes = await createRouteRegistry({
+    store: store.routes,
+    configured: config.configured.routes,
+    warn,
+    written,
   });
-  const namedRoutes = await createRouteRegistry({ store: store.routes, configured: config.configured.routes, warn });
-  const callHealth = new HealthMemory();
+  const board = shared.breakers && new BreakerBoard({ shared: shared.breakers });
+  const callHealth = new HealthMemory({ board });
   const catalogue = await loadCatalogue(config.catalogueFile);
   const models = createModelDirectory({ providers: registry, pool, catalogue });
   const resolver = createResolver({
@@ -127,7 +141,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
     routes: namedRoutes,
     models,
     health: callHealth,
-    mcpFetch: outgoingHeaders ? tracedFetch(mcp.fetch, outgoingHeaders) : mcp.fetch,
+    mcpFetch: mcp.fetch,
     modelFacts: { contextWindowOf: models.contextWindowOf, tokenizerOf: (kind) => kinds.get(kind)?.tokenizer },
     maxMediaBytes: config.maxMediaBytes,
     heartbeatIntervalMs: config.heartbeatIntervalMs,
@@ -142,8 +156,8 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
   const health = createHealth(services.map(({ service }) => service.typeName));
   const routes = [...services, health.route];
   const explainError = createErrorExplainer(logger);
-  const slots = new CallSlots(config.callLimits);
-  observeState(telemetry.metrics, { slots, health: callHealth });
+  const slots = new CallSlots(config.callLimits, config.callLimits.sharedPerCaller ? shared.calls : undefined);
+  observeState(telemetry.metrics, { slots, health: callHealth, shared });
   const handler = createHttpHandler({
     routes: [...routes, ...createReflectionRoutes(routes.map(({ service }) => service))],
     interceptors: createInterceptors({
@@ -190,7 +204,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
   const inProcess = createInProcess(handler.dispatcher, explainError);
   const playground = createPlayground();
   const metrics = createMetricsPage({
-    render: async () => prometheusText(await gathered(telemetry.metrics.snapshot(), surroundings)),
+    render: async () => prometheusText(surroundings ? await joinedMetrics(surroundings) : telemetry.metrics.snapshot()),
     mediaType: prometheusMediaType,
     admit: (authorization) => void access.gatekeeper.admit(authorization, metricsPage),
     explainError,
@@ -200,7 +214,6 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
   let listening: Listening | undefined;
   return {
     transport: inProcess.transport,
-    metrics: () => telemetry.metrics.snapshot(),
     async listen() {
       listening = await listen({
         port: config.port,
@@ -238,21 +251,46 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
       await engine.close();
       registry.close();
       access.tokens.close();
-      await telemetry.close();
+      telemetry.close();
+      board?.[Symbol.dispose]();
+      await shared.close();
       await store.close();
+    },
+    metrics: () => telemetry.metrics.snapshot(),
+    async catchUp() {
+      await Promise.all([registry.refresh(), namedRoutes.refresh(), access.tokens.refresh()]);
     },
   };
 }
 
+function ignore(): void {}
+
+async function joinedMetrics({ askAll }: Surroundings): Promise<readonly MetricSnapshot[]> {
+  // Each answer is what another process of this program has for `metrics`.
+  const answers = (await askAll("metrics")) as readonly (readonly [number, readonly MetricSnapshot[]])[];
+  return joinSnapshots(answers.map(([worker, metrics]) => [String(worker), metrics]));
+}
+
+interface AccessParts {
+  readonly store: Store;
+  readonly rates: SharedRates;
+  readonly warn: (text: string) => void;
+  readonly written: (() => Promise<void>) | undefined;
+}
+
 /** Who may call. Throws when everybody in the network could. */
-async function createAccess({ host, adminToken, allowAnonymous }: Config, store: Store, warn: (text: string) => void) {
+async function createAccess(
+  { host, adminToken, allowAnonymous }: Config,
+  { store, rates, warn, written }: AccessParts,
+) {
   const nameOf = ({ id }: AccessToken) => id;
-  const tokens = await keepResources({ store: store.tokens, configured: [], what: "token", nameOf, warn });
+  const tokens = await keepResources({ store: store.tokens, configured: [], what: "token", nameOf, warn, written });
   const hasTokens = () => adminToken !== undefined || tokens.names().length > 0;
   refuseOpenBinding({ host, hasTokens: hasTokens(), allowAnonymous });
   const lastUse = new LastUse(store.tokens, warn);
   const anonymousAllowed = allowAnonymous || isLoopback(host);
-  const gatekeeper = createGatekeeper({ tokens, adminToken, anonymousAllowed, limits: new CallerLimits(), lastUse });
+  const limits = new CallerLimits(rates);
+  const gatekeeper = createGatekeeper({ tokens, adminToken, anonymousAllowed, limits, lastUse });
   return { tokens, hasTokens, lastUse, gatekeeper };
 }
 
@@ -281,11 +319,6 @@ function callerOf({ contextValues }: { readonly contextValues: ContextValues }):
 /** What OpenTelemetry calls the kinds that it has another word for. */
 function conventionalNames(kinds: ReadonlyMap<string, ProviderKind>): ReadonlyMap<string, string> {
   return new Map(Array.from(kinds, ([name, { conventionalName = name }]) => [name, conventionalName]));
-}
-
-async function gathered(own: readonly MetricSnapshot[], surroundings: Surroundings | undefined) {
-  const all = await surroundings?.gatherMetrics?.(own);
-  return all ? joinSnapshots(all) : own;
 }
 
 /** The read-only providers: `local`, and one for each key in the environment. */

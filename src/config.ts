@@ -1,7 +1,6 @@
 import type { NamedRoute } from "./core/named-route.ts";
 import type { ProviderConfig } from "./core/provider.ts";
 import type { Secret } from "./core/secret.ts";
-import type { TelemetrySettings } from "./core/telemetry-settings.ts";
 import {
   chatNames,
   checkVariables,
@@ -10,7 +9,6 @@ import {
   type VariableProblem,
   wrongVariables,
 } from "./environment.ts";
-import { otelSettings } from "./otel-settings.ts";
 
 /** A provider that comes from the environment: its kind is also its id. */
 export interface EnvironmentProvider {
@@ -55,6 +53,8 @@ export interface Config {
   readonly callLimits: {
     readonly maxCalls: number;
     readonly maxCallsPerCaller: number;
+    /** Whether that is of all processes together: of those that count together, where somebody has set it. */
+    readonly sharedPerCaller: boolean;
     readonly maxQueued: number;
     readonly queueTimeoutMs: number;
     readonly maxSessionMs: number;
@@ -68,13 +68,20 @@ export interface Config {
   };
   /** How long new calls are still served once the server has turned unready. */
   readonly drainDelayMs: number;
+  /** What is counted together with other processes. */
+  readonly sharing: {
+    /** The Redis server where they count; without it the workers of one server do. */
+    readonly redisUrl?: Secret;
+    readonly redisPrefix: string;
+    /** How long the calls of a process that was killed still count. */
+    readonly leaseMs: number;
+  };
   /** Processes that serve the port together. */
   readonly workers: number;
   readonly shutdownGraceMs: number;
   /** Whether the common calls are answered by our own transport code. */
   readonly hotPath: boolean;
   readonly logLevel: Environment["LOG_LEVEL"];
-  readonly telemetry: TelemetrySettings;
   /** The older systems whose clients are served. */
   readonly surfaces: readonly string[];
   readonly trustedProxies: readonly string[];
@@ -116,6 +123,9 @@ function usablePartOf(environment: Variables): Environment {
   return readVariables(Object.fromEntries(Object.entries(environment).filter(isUsable)));
 }
 
+/** Enough for any caller, and not all that this process can take. */
+const usualCallsPerCaller = 4096;
+
 /** Reads the environment once. Throws one Error that names every variable that is wrong, and never their values. */
 export function readConfig(environment: Variables): Config {
   const problems = problemsOf(environment);
@@ -146,7 +156,8 @@ export function readConfig(environment: Variables): Config {
     tls: tlsFiles(env),
     callLimits: {
       maxCalls: env.LIVELLM_MAX_CALLS,
-      maxCallsPerCaller: env.LIVELLM_MAX_CALLS_PER_CALLER,
+      maxCallsPerCaller: env.LIVELLM_MAX_CALLS_PER_CALLER ?? usualCallsPerCaller,
+      sharedPerCaller: env.LIVELLM_MAX_CALLS_PER_CALLER !== undefined,
       maxQueued: env.LIVELLM_MAX_QUEUED_CALLS,
       queueTimeoutMs: env.LIVELLM_QUEUE_TIMEOUT_MS,
       maxSessionMs: env.LIVELLM_MAX_SESSION_MS,
@@ -158,11 +169,15 @@ export function readConfig(environment: Variables): Config {
       maxHeaderBytes: env.LIVELLM_MAX_HEADER_BYTES,
     },
     drainDelayMs: env.LIVELLM_DRAIN_DELAY_MS,
+    sharing: {
+      redisUrl: env.REDIS_URL,
+      redisPrefix: env.LIVELLM_REDIS_PREFIX,
+      leaseMs: env.LIVELLM_SHARED_LEASE_MS,
+    },
     workers: env.LIVELLM_WORKERS,
     shutdownGraceMs: env.LIVELLM_SHUTDOWN_GRACE_MS,
     hotPath: env.LIVELLM_HOT_PATH === "on",
     logLevel: env.LOG_LEVEL,
-    telemetry: otelSettings(env),
     surfaces: env.LIVELLM_SURFACES,
     trustedProxies: env.LIVELLM_TRUSTED_PROXIES,
     compatEnvironment: Object.fromEntries(chatNames.map((name) => [name, env[name]])),

@@ -37,6 +37,12 @@ export function whole(least: number, most: number): Reader<number> {
   });
 }
 
+/** Undefined when it is not set. */
+export function optional<T>(reader: Reader<T>): Reader<T | undefined> {
+  const read = (value: string) => (value === "" ? undefined : reader(value));
+  return reader.form ? inForm(reader.form, read) : read;
+}
+
 export function oneOf<W extends string>(...words: readonly W[]): Reader<W> {
   return inForm({ is: "word", words }, (value) => {
     const word = words.find((candidate) => candidate === value);
@@ -70,39 +76,15 @@ export function httpUrl(value: string): string | undefined {
   throw new RangeError("it must be an address such as https://api.example.com/v1");
 }
 
+export const redisUrl = inForm({ is: "secret" }, (value) => {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (url && /^rediss?:$/.test(url.protocol) && url.hostname !== "") return new Secret(value);
+  throw new RangeError("it must be an address such as redis://user:password@host:6379/0, or rediss:// for TLS");
+});
+
 export function listOf<W extends string>(...words: readonly W[]): Reader<readonly W[]> {
   return inForm({ is: "list", words }, (value) => list(value).map(oneOf(...words)));
 }
 
 /** In milliseconds. */
 export const day = 86_400_000;
-
-/** What may also be left empty. */
-export function orEmpty<W>(read: Reader<W>): Reader<W | ""> {
-  return (value) => (value === "" ? "" : read(value));
-}
-
-export function share(value: string): number {
-  const number = Number(value);
-  if (number >= 0 && number <= 1) return number;
-  throw new RangeError("it must be a number from 0 to 1");
-}
-
-/** `a=1,b=2`, as OpenTelemetry writes it; values are percent-encoded. */
-export function keyValues(value: string): Readonly<Record<string, string>> {
-  return Object.fromEntries(list(value).map(keyValue));
-}
-
-function keyValue(pair: string): readonly [string, string] {
-  const [, key, value] = /^([^=\s]+)\s*=\s*(.*)$/.exec(pair) ?? [];
-  if (key === undefined || value === undefined) throw new RangeError("it must be like key=value,key=value");
-  try {
-    return [key, decodeURIComponent(value)];
-  } catch {
-    throw new RangeError(`the value of ${key} is not percent-encoded: write % as %25`);
-  }
-}
-
-export function secretKeyValues(value: string): Readonly<Record<string, Secret>> {
-  return Object.fromEntries(Object.entries(keyValues(value)).map(([key, one]) => [key, new Secret(one)]));
-}

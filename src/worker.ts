@@ -1,4 +1,49 @@
+import type { App, AppQuestion } from "./app.ts";
+import type { Config } from "./config.ts";
+import { giveBackMemoryWhenIdle } from "./idle-memory.ts";
+import { exitWith, onSignals, readConfigOrExit } from "./process-end.ts";
 import { inheritedEnvironment } from "./process-environment.ts";
-import { serveAsWorker } from "./serve.ts";
+import { createLogger } from "./telemetry/logger.ts";
+import { linkToSupervisor } from "./workers/supervisor-link.ts";
 
 await serveAsWorker(Number(process.argv[2]), inheritedEnvironment());
+
+/** One of several processes that serve one port: another accepts the connections, and says when to end. */
+async function serveAsWorker(number: number, environment: Readonly<Record<string, string | undefined>>): Promise<void> {
+  const drained = Promise.withResolvers<void>();
+  let app: App | undefined;
+  let draining = false;
+  const drain = () => {
+    draining = true;
+    drained.resolve();
+  };
+  const link = linkToSupervisor({
+    onDrain: drain,
+    // A supervisor that ends while this worker drains was killed by those who will not wait.
+    onAlone: () => (draining ? process.exit(1) : drain()),
+    // The workers are of this program, and ask each other nothing else.
+    answer: (question) => app?.[question as AppQuestion](),
+  });
+  const config = await readConfigOrExit(environment);
+  const logger = createLogger(config.logLevel, number);
+  onSignals(drain);
+  try {
+    const { createApp } = await import("./app.ts");
+    app = await createApp(shareOf(config), logger, link);
+    await app.listen();
+    link.ready();
+    giveBackMemoryWhenIdle();
+    await drained.promise;
+    await app.close();
+    process.exit(0);
+  } catch (error) {
+    exitWith(error, logger);
+  }
+}
+
+/** What all workers together may take up is divided among them. */
+function shareOf(config: Config): Config {
+  const { maxCalls, maxQueued } = config.callLimits;
+  const share = (whole: number) => Math.ceil(whole / config.workers);
+  return { ...config, callLimits: { ...config.callLimits, maxCalls: share(maxCalls), maxQueued: share(maxQueued) } };
+}

@@ -56,7 +56,6 @@ const pages = [
   "docs/configuration.md",
   "docs/images.md",
   "docs/library.md",
-  "docs/observability.md",
   "docs/security.md",
   "docs/voice.md",
 ];

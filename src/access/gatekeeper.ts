@@ -38,8 +38,11 @@ export interface Gatekeeper {
    * who wants to administer. Counts nothing, so a face may ask before it reads a body.
    */
   admit(authorization: string | null | undefined, rpc: CalledRpc): Principal;
-  /** Counts the call that begins. Throws `resource_exhausted` when there were too many. */
-  begin(principal: Principal): void;
+  /**
+   * Counts the call that begins; at once, or later where it is counted together with other processes. Throws, or rejects with,
+   * `resource_exhausted` when there were too many.
+   */
+  begin(principal: Principal): void | Promise<void>;
 }
 
 const anonymous: Principal = { kind: "anonymous" };
@@ -90,7 +93,7 @@ export function createGatekeeper(options: GatekeeperOptions): Gatekeeper {
       return principal;
     },
     begin(principal) {
-      if (principal.kind === "bearer") limits.begin(principal.token);
+      return principal.kind === "bearer" ? limits.begin(principal.token) : undefined;
     },
   };
 }

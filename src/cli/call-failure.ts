@@ -45,8 +45,7 @@ function isNoAnswer({ code }: ConnectError): boolean {
 
 function linesOf({ fieldViolations, attempts, retryAfter, requestId }: ErrorDetail): readonly string[] {
   return [
-    // The message is the first of them.
-    ...fieldViolations.slice(1).map(({ field, description }) => `  ${field}: ${description}`),
+    ...fieldViolations.map(({ field, description }) => `  ${field}: ${description}`),
     ...attempts.map((attempt) => `  ${describeAttempt(attempt)}`),
     ...(retryAfter ? [`  try again after ${Number(retryAfter.seconds) + Math.ceil(retryAfter.nanos / 1e9)} s`] : []),
     ...(requestId ? [`  request ${requestId}`] : []),

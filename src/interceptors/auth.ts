@@ -13,7 +13,8 @@ export function createAuthInterceptor({ admit, begin }: Gatekeeper): Interceptor
   return (next) => async (request) => {
     const rpc = { service: request.service.typeName, method: request.method.name };
     const principal = admit(request.header.get("authorization"), rpc);
-    begin(principal);
+    const counted = begin(principal);
+    if (counted) await counted;
     request.contextValues.set(principalKey, principal);
     return next(request);
   };

@@ -34,6 +34,11 @@ export class CircuitBreaker {
     return this.#pauseMs > 0;
   }
 
+  /** How long the pause is; the next one will be longer. 0 when it is closed. */
+  get pauseMs(): number {
+    return this.#pauseMs;
+  }
+
   /** When the next probe may be sent, in the clock's milliseconds. */
   get openUntil(): number {
     return this.#openUntil;
@@ -43,6 +48,11 @@ export class CircuitBreaker {
   mayCall(nowMs: number): "yes" | "probe" | "no" {
     if (!this.open) return "yes";
     return nowMs >= this.#openUntil && !this.#probing ? "probe" : "no";
+  }
+
+  /** Whether the call that would be the probe may be; for a breaker that is this process's own it always may. */
+  claimProbe(_nowMs: number): boolean {
+    return true;
   }
 
   beginProbe(): void {
@@ -80,6 +90,14 @@ export class CircuitBreaker {
     if (this.open && !wasProbe) this.#openUntil = Math.max(this.#openUntil, wishedUntil);
     else if (this.open || this.#failuresInRow >= this.#settings.failures) this.#pause(nowMs, wishedUntil);
     if (wasProbe) this.#probing = false;
+  }
+
+  /** Another process has found out. A probe under way here will know better. */
+  openedElsewhere(until: { readonly openUntilMs: number; readonly pauseMs: number }): void {
+    if (this.#probing) return;
+    this.#pauseMs = until.pauseMs;
+    this.#openUntil = until.openUntilMs;
+    this.#trialPauseMs = 0;
   }
 
   #pause(nowMs: number, wishedUntil: number): void {

@@ -9,6 +9,8 @@ export interface HealthSettings {
   readonly clock: Clock;
   readonly breaker: BreakerSettings;
   readonly budget: BudgetSettings;
+  /** Makes breakers that go along with those of other processes; each is this process's own when unset. */
+  readonly board?: { create(name: string): CircuitBreaker } | undefined;
 }
 
 /** Which provider: a changed one begins anew. */
@@ -116,11 +118,14 @@ export class HealthMemory {
     const { budget } = this.#provider(provider);
     const known = this.#model(provider, model);
     const may = known.breaker.mayCall(clock());
-    if (may === "no" && !only) return avoided(`${provider.id}/${model}`, known.breaker.openUntil - clock());
+    const isProbe = may === "probe" && known.breaker.claimProbe(clock());
+    if (may !== "yes" && !isProbe && !only) {
+      return avoided(`${provider.id}/${model}`, known.breaker.openUntil - clock());
+    }
     if (!again) budget.countFirst(clock());
     else if (!budget.takeFurther(clock())) return budgetSpent(provider.id, this.#settings.budget);
-    if (may === "probe") known.breaker.beginProbe();
-    return this.#watch(known, may === "probe");
+    if (isProbe) known.breaker.beginProbe();
+    return this.#watch(known, isProbe);
   }
 
   #watch(known: ModelHealth, isProbe: boolean): CallWatch {
@@ -178,8 +183,13 @@ export class HealthMemory {
 
   #model(provider: ProviderVersion, model: string): ModelHealth {
     const { models } = this.#provider(provider);
-    const known = models.get(model) ?? { breaker: new CircuitBreaker(this.#settings.breaker), samples: [] };
+    const known = models.get(model) ?? { breaker: this.#createBreaker(provider, model), samples: [] };
     return keepNewest(models, model, known, maxModels);
+  }
+
+  #createBreaker({ id, revision }: ProviderVersion, model: string): CircuitBreaker {
+    const { board, breaker } = this.#settings;
+    return board?.create(JSON.stringify([id, revision, model])) ?? new CircuitBreaker(breaker);
   }
 }
 

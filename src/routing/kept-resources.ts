@@ -28,6 +28,8 @@ export interface KeptResources<Draft, Resource> {
   update(draft: Draft, expectedRevision: string): Promise<Resource>;
   /** `aborted` when its revision is not the expected one, `not_found` when the store has none. */
   delete(name: string, expectedRevision: string): Promise<void>;
+  /** Reads what others have changed until now; what it resolves after is known here. Never rejects. */
+  refresh(): Promise<void>;
   /** Stops following the store, which stays open. */
   close(): void;
 }
@@ -41,6 +43,8 @@ export interface KeptResourcesOptions<Draft, Resource extends Revised> {
   readonly what: string;
   /** Told when the store cannot be read, though its database is there; what was known before stays. */
   readonly warn: (message: string) => void;
+  /** Told of each change that is made here, which is done when it resolves: to let others know at once. Never rejects. */
+  readonly written?: (() => Promise<void>) | undefined;
 }
 
 /**
@@ -84,8 +88,9 @@ export async function keepResources<Draft, Resource extends Revised>(
       throw error;
     }
   };
-  const put = (resource: Resource) => {
+  const put = async (resource: Resource) => {
     snapshot.put(resource);
+    await options.written?.();
     return resource;
   };
 
@@ -98,7 +103,9 @@ export async function keepResources<Draft, Resource extends Revised>(
     delete: async (name, expectedRevision) => {
       await write(() => store.delete(name, expectedRevision));
       snapshot.remove(name);
+      await options.written?.();
     },
+    refresh,
     close: () => {
       closed = true;
       unsubscribe();

@@ -17,6 +17,8 @@ export interface ProviderRegistry extends ProviderDirectory {
   update(draft: ProviderDraft, expectedRevision: string): Promise<ProviderConfig>;
   /** `aborted` when its revision is not the expected one, `not_found` when the store has none. */
   delete(id: string, expectedRevision: string): Promise<void>;
+  /** Reads what others have changed until now. Never rejects. */
+  refresh(): Promise<void>;
   /** Stops following the store, which stays open. */
   close(): void;
 }
@@ -28,6 +30,8 @@ export interface ProviderRegistryOptions {
   readonly kinds: ReadonlyMap<string, ProviderKind>;
   /** Told when the store cannot be read; what was known before stays. */
   readonly warn: (message: string) => void;
+  /** As for any kept resources. */
+  readonly written?: (() => Promise<void>) | undefined;
 }
 
 /** Reads the store once, and throws when that fails; later failures leave the last good state in place. */

@@ -11,6 +11,8 @@ export interface RouteRegistryOptions {
   readonly configured: readonly NamedRoute[];
   /** Told when the store cannot be read; what was known before stays. */
   readonly warn: (message: string) => void;
+  /** As for any kept resources. */
+  readonly written?: (() => Promise<void>) | undefined;
 }
 
 /** Reads the store once, and throws when that fails; later failures leave the last good state in place. */

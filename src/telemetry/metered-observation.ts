@@ -18,7 +18,6 @@ export interface Meters {
 
 /** Counts one call. */
 export class MeteredObservation implements ObservedCall {
-  readonly traceId = undefined;
   readonly meters: Meters;
   readonly #call: BeginningCall;
   readonly #startMs = performance.now();

@@ -17,7 +17,6 @@ function resources(): readonly ObservedMetric[] {
   return [
     {
       ...of("process.cpu.time", "s", "CPU time that the process has used."),
-      attributes: ["cpu.mode"],
       type: "counter",
       observe: () => cpuTimes().map(([mode, value]) => ({ attributes: { "cpu.mode": mode }, value })),
     },
@@ -70,7 +69,7 @@ function eventLoop(delay: ReturnType<typeof monitorEventLoopDelay>): readonly Ob
 }
 
 function of(name: string, unit: string, description: string) {
-  return { name, unit, description, attributes: [] };
+  return { name, unit, description };
 }
 
 function gauge(read: () => number): Pick<ObservedMetric, "type" | "observe"> {

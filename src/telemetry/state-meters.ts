@@ -9,19 +9,14 @@ export interface ObservedState {
   readonly health: {
     avoided(): Iterable<{ readonly provider: string; readonly model: string; readonly avoided: boolean }>;
   };
+  /** What is counted together with other processes; `connected` is not there for a process that has no others. */
+  readonly shared: { readonly connected?: () => boolean };
 }
 
 /** What is looked up when metrics are asked for. */
-export function observeState(registry: MetricRegistry, { slots, health }: ObservedState): void {
+export function observeState(registry: MetricRegistry, { slots, health, shared }: ObservedState): void {
   const gauge = (name: string, unit: string, description: string, read: () => number) =>
-    registry.observe({
-      name,
-      unit,
-      description,
-      attributes: [],
-      type: "gauge",
-      observe: () => [{ attributes: {}, value: read() }],
-    });
+    registry.observe({ name, unit, description, type: "gauge", observe: () => [{ attributes: {}, value: read() }] });
   gauge(
     "livellm.admission.running",
     "{call}",
@@ -29,11 +24,19 @@ export function observeState(registry: MetricRegistry, { slots, health }: Observ
     () => slots.running,
   );
   gauge("livellm.admission.queued", "{call}", "Calls that wait for such a place.", () => slots.waiting);
+  const { connected } = shared;
+  if (connected) {
+    gauge(
+      "livellm.shared_state.connected",
+      "{connection}",
+      "1 while callers' limits are counted together with other processes, 0 while this one counts for itself.",
+      () => (connected() ? 1 : 0),
+    );
+  }
   registry.observe({
     name: "livellm.breaker.open",
     unit: "{breaker}",
     description: "1 where calls are kept from a model because it has failed too often, else 0.",
-    attributes: [ownAttribute.providerId, attribute.requestModel],
     type: "gauge",
     observe: () =>
       Array.from(health.avoided(), ({ provider, model, avoided }) => {

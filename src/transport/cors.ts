@@ -12,8 +12,6 @@ const allowedHeaders = [
   "X-App",
   "X-Client-Id",
   "X-Device",
-  "Traceparent",
-  "Tracestate",
 ].join(", ");
 
 const exposedHeaders = [...cors.exposedHeaders, "X-Request-Id"].join(", ");

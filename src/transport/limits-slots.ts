@@ -1,4 +1,5 @@
 import { LivellmError } from "../core/error.ts";
+import type { Eventually, SharedCalls } from "../core/shared-state.ts";
 
 export interface SlotLimits {
   /** Calls at a time, of all callers together. */
@@ -19,27 +20,44 @@ interface Waiting {
   readonly admit: (slot: Slot) => void;
 }
 
+/** A call that has a place here, and may have none in all. */
+interface Entering {
+  readonly caller: string;
+  readonly slot: Slot;
+  readonly signal: AbortSignal;
+}
+
 /** What one caller has: calls under way, and calls that wait. */
 interface Account {
   running: number;
   waiting: number;
+  /** The last that was heard of its calls in other processes: they have all its places. */
+  fullElsewhere: boolean;
+  /** One of those that wait is asking whether there is a place by now. */
+  asking: boolean;
+  /** It is too early to ask again. */
+  pausing: boolean;
 }
 
 /** What a refused caller is asked to wait; nobody knows when a call will end. */
 const retryAfterMs = 1_000;
+/** Nobody tells when a call has ended in another process: it is asked so often. */
+const askAgainMs = 100;
 
 /**
  * Counts the calls under way and lets the others wait, first come, first served; a caller that has reached its own limit
- * does not hold up those behind it.
+ * does not hold up those behind it. With `shared` the limit of one caller is for all processes that count together.
  */
 export class CallSlots {
   readonly #limits: SlotLimits;
+  readonly #shared: SharedCalls | undefined;
   readonly #accounts = new Map<string, Account>();
   readonly #queue = new Set<Waiting>();
   #running = 0;
 
-  constructor(limits: SlotLimits) {
+  constructor(limits: SlotLimits, shared?: SharedCalls) {
     this.#limits = limits;
+    this.#shared = shared;
   }
 
   /** Calls under way. */
@@ -62,9 +80,50 @@ export class CallSlots {
    * `resource_exhausted` when nothing becomes free in time, or too many wait already.
    */
   enter(caller: string, signal: AbortSignal): Slot | Promise<Slot> {
-    if (this.#hasRoomFor(caller)) return this.#take(caller);
+    if (!this.#hasRoomFor(caller) || this.#isQueuedFor(caller)) return this.#queueUp(caller, signal);
+    const slot = this.#take(caller);
+    const granted = this.#isGranted(caller);
+    return granted === true ? slot : this.#enterWhenGranted(granted, { caller, slot, signal });
+  }
+
+  async #enterWhenGranted(granted: Eventually<boolean>, { caller, slot, signal }: Entering): Promise<Slot> {
+    if (await granted) {
+      if (!signal.aborted) return slot;
+      slot[Symbol.dispose]();
+      throw signal.reason;
+    }
+    this.#refused(caller);
+    slot[Symbol.dispose]();
+    return await this.#queueUp(caller, signal);
+  }
+
+  #queueUp(caller: string, signal: AbortSignal): Promise<Slot> {
     if (this.#queue.size >= this.#limits.maxQueued || this.#waitsTooOften(caller)) throw this.#refusal(caller);
     return this.#wait(caller, signal);
+  }
+
+  /** Others who share its places are not to be overtaken; where nobody does, who waits had no room. */
+  #isQueuedFor(caller: string): boolean {
+    return this.#shared !== undefined && (this.#accounts.get(caller)?.waiting ?? 0) > 0;
+  }
+
+  /** Whether the place that was taken here is one of all processes together. */
+  #isGranted(caller: string): Eventually<boolean> {
+    if (!this.#shared) return true;
+    return this.#shared.hold(caller, this.#accountOf(caller).running, this.#limits.maxCallsPerCaller);
+  }
+
+  /** Asks again in a while, for whoever waits first. */
+  #refused(caller: string): void {
+    const account = this.#accountOf(caller);
+    account.fullElsewhere = true;
+    if (account.pausing) return;
+    account.pausing = true;
+    setTimeout(() => {
+      account.pausing = false;
+      this.#forgetIdle(caller, account);
+      this.#admitNext();
+    }, askAgainMs).unref();
   }
 
   #hasRoomFor(caller: string): boolean {
@@ -87,6 +146,7 @@ export class CallSlots {
         held = false;
         account.running--;
         this.#running--;
+        this.#shared?.holding(caller, account.running);
         this.#forgetIdle(caller, account);
         this.#admitNext();
       },
@@ -121,25 +181,59 @@ export class CallSlots {
   #admitNext(): void {
     for (const waiting of this.#queue) {
       if (this.#running >= this.#limits.maxCalls) return;
-      if (!this.#hasRoomFor(waiting.caller)) continue;
-      this.#queue.delete(waiting);
-      waiting.admit(this.#take(waiting.caller));
+      if (!this.#hasRoomFor(waiting.caller) || !this.#mayAsk(waiting.caller)) continue;
+      const slot = this.#take(waiting.caller);
+      const granted = this.#isGranted(waiting.caller);
+      if (granted === true) this.#admit(waiting, slot);
+      else void this.#admitWhenGranted(granted, waiting, slot);
     }
   }
 
+  #mayAsk(caller: string): boolean {
+    const account = this.#accounts.get(caller);
+    return !account?.asking && !account?.pausing;
+  }
+
+  #admit(waiting: Waiting, slot: Slot): void {
+    this.#accountOf(waiting.caller).fullElsewhere = false;
+    this.#queue.delete(waiting);
+    waiting.admit(slot);
+  }
+
+  async #admitWhenGranted(granted: Eventually<boolean>, waiting: Waiting, slot: Slot): Promise<void> {
+    const account = this.#accountOf(waiting.caller);
+    account.asking = true;
+    const isGranted = await granted;
+    account.asking = false;
+    if (!isGranted) this.#refused(waiting.caller);
+    if (isGranted && this.#queue.has(waiting)) {
+      this.#admit(waiting, slot);
+      this.#admitNext();
+    } else slot[Symbol.dispose](); // it has left, or has to wait on
+  }
+
   #accountOf(caller: string): Account {
-    const account = this.#accounts.get(caller) ?? { running: 0, waiting: 0 };
+    const account = this.#accounts.get(caller) ?? {
+      running: 0,
+      waiting: 0,
+      fullElsewhere: false,
+      asking: false,
+      pausing: false,
+    };
     this.#accounts.set(caller, account);
     return account;
   }
 
-  #forgetIdle(caller: string, { running, waiting }: Account): void {
-    if (running === 0 && waiting === 0) this.#accounts.delete(caller);
+  #forgetIdle(caller: string, account: Account): void {
+    const { running, waiting, pausing } = account;
+    if (running === 0 && waiting === 0 && !pausing && this.#accounts.get(caller) === account)
+      this.#accounts.delete(caller);
   }
 
   #refusal(caller: string): LivellmError {
     const { maxCalls, maxCallsPerCaller } = this.#limits;
-    const isOwn = (this.#accounts.get(caller)?.running ?? 0) >= maxCallsPerCaller;
+    const account = this.#accounts.get(caller);
+    const isOwn = account !== undefined && (account.running >= maxCallsPerCaller || account.fullElsewhere);
     const message = isOwn
       ? `you have ${maxCallsPerCaller} calls under way, as many as one caller may have here; try again when one has ended`
       : `this server has as many calls under way as it takes (${maxCalls}); try again in a moment`;

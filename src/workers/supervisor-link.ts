@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { type GatheredAnswers, type QuestionForAll, Questions } from "./questions.ts";
 import type { FromWorker, ToWorker } from "./worker-messages.ts";
 
 /** A worker's side of what it has with its supervisor. */
@@ -7,6 +8,10 @@ export interface SupervisorLink {
   readonly accepted: (serve: (socket: Socket) => void) => () => void;
   /** This worker serves from now on. */
   ready(): void;
+  /** Asks the supervisor. Rejects when it cannot answer. */
+  ask(question: unknown): Promise<unknown>;
+  /** Asks all workers, this one included; who does not answer within a second is left out. */
+  askAll(question: unknown): Promise<GatheredAnswers>;
 }
 
 export interface SupervisorLinkOptions {
@@ -14,11 +19,14 @@ export interface SupervisorLinkOptions {
   readonly onDrain: () => void;
   /** The supervisor is gone, and its port with it. */
   readonly onAlone: () => void;
+  /** Answers what is asked of this worker; may be a promise. */
+  readonly answer: (question: unknown) => unknown;
 }
 
 /** To be called first of all in a worker: what the supervisor says before is lost. Throws in a process that has none. */
-export function linkToSupervisor({ onDrain, onAlone }: SupervisorLinkOptions): SupervisorLink {
+export function linkToSupervisor({ onDrain, onAlone, answer }: SupervisorLinkOptions): SupervisorLink {
   if (process.send === undefined) throw new Error("a worker is started by the server, and not by hand");
+  const questions = new Questions(tell, answer);
   let serve: ((socket: Socket) => void) | undefined;
   const take = (socket: Socket | undefined) => {
     tell({ type: "taken" });
@@ -31,11 +39,20 @@ export function linkToSupervisor({ onDrain, onAlone }: SupervisorLinkOptions): S
   };
   process.on("message", (message: ToWorker, socket?: Socket) => {
     if (message.type === "connection") take(socket);
-    else onDrain();
+    else if (message.type === "drain") onDrain();
+    else questions.hear(message);
   });
-  process.once("disconnect", onAlone);
+  process.once("disconnect", () => {
+    questions.end();
+    onAlone();
+  });
   return {
     ready: () => tell({ type: "ready" }),
+    ask: (question) => questions.ask(question),
+    askAll(question) {
+      const forAll: QuestionForAll = { forAll: question };
+      return questions.ask(forAll) as Promise<GatheredAnswers>; // made by the supervisor's `#askAll`
+    },
     accepted(server) {
       serve = server;
       return () => {

@@ -1,6 +1,8 @@
 import type { Logger } from "pino";
+import { randomId } from "../core/random-id.ts";
 import { sleep } from "../streams/signals.ts";
 import { Acceptor } from "./acceptor.ts";
+import { type GatheredAnswers, isForAll } from "./questions.ts";
 import { crashesInRow, restartPauseMs } from "./restart-pause.ts";
 import { type WorkerEnd, WorkerProcess } from "./worker-process.ts";
 
@@ -16,6 +18,16 @@ export interface SupervisorOptions {
   /** Of all workers together. */
   readonly maxConnections: number;
   readonly logger: Logger;
+  /** Answers what a worker asks; may be a promise. */
+  readonly answer: (question: unknown, asker: Asker) => unknown;
+  /** A worker has ended. */
+  readonly onEnded: (asker: Asker) => void;
+}
+
+/** A worker that asks: unlike its number, `id` is not that of another which comes after it. */
+export interface Asker {
+  readonly number: number;
+  readonly id: string;
 }
 
 export interface Supervisor {
@@ -27,6 +39,8 @@ export interface Supervisor {
   close(delayMs: number, graceMs: number): Promise<void>;
 }
 
+/** How long a worker may take to answer what another one asks. */
+const longestAnswerMs = 1_000;
 /** What a worker may take beyond the grace period to end by itself. */
 const lastWordsMs = 5_000;
 
@@ -88,11 +102,37 @@ class Crew {
   }
 
   #hire(number: number): WorkerProcess {
-    const { entry, environment } = this.#options;
-    const worker = new WorkerProcess({ number, entry, environment, onFree: () => this.#acceptor.handOut() });
+    const { entry, environment, onEnded } = this.#options;
+    const asker = { number, id: randomId("worker") };
+    const worker = new WorkerProcess({
+      number,
+      entry,
+      environment,
+      onFree: () => this.#acceptor.handOut(),
+      answer: (question) => this.#answer(question, asker),
+    });
     this.#workers.add(worker);
-    void worker.ended.then(() => this.#workers.delete(worker));
+    void worker.ended.then(() => {
+      this.#workers.delete(worker);
+      onEnded(asker);
+    });
     return worker;
+  }
+
+  /** A question for all workers is passed on to them; the others are answered here. */
+  #answer(question: unknown, asker: Asker): unknown {
+    return isForAll(question) ? this.#askAll(question.forAll) : this.#options.answer(question, asker);
+  }
+
+  /** The answers by number; who does not answer in time is left out. */
+  async #askAll(question: unknown): Promise<GatheredAnswers> {
+    const late = sleep(longestAnswerMs, this.#ending.signal).catch(() => undefined);
+    const serving = [...this.#workers].filter((worker) => worker.serving).sort((a, b) => a.number - b.number);
+    const asked = serving.map(async (worker) => {
+      const answer = await Promise.race([worker.ask(question).catch(() => undefined), late]);
+      return answer === undefined ? [] : [[worker.number, answer] as const];
+    });
+    return (await Promise.all(asked)).flat();
   }
 
   /** Follows a worker, and whoever comes after it in its place. */

@@ -1,5 +1,7 @@
+import type { QuestionMessage } from "./questions.ts";
+
 /** What the supervisor tells a worker. A connection comes with its socket. */
-export type ToWorker = { readonly type: "connection" } | { readonly type: "drain" };
+export type ToWorker = { readonly type: "connection" } | { readonly type: "drain" } | QuestionMessage;
 
 /**
  * What a worker tells the supervisor: that it serves; that it has taken the connection it was given, and may be given the
@@ -9,4 +11,5 @@ export type FromWorker =
   | { readonly type: "ready" }
   | { readonly type: "taken" }
   | { readonly type: "closed" }
-  | { readonly type: "draining" };
+  | { readonly type: "draining" }
+  | QuestionMessage;

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { Socket } from "node:net";
 import type { Receiver } from "./acceptor.ts";
+import { Questions } from "./questions.ts";
 import type { FromWorker, ToWorker } from "./worker-messages.ts";
 
 /** How a worker ended. */
@@ -18,6 +19,8 @@ export interface WorkerProcessOptions {
   readonly environment: NodeJS.ProcessEnv;
   /** It may be given a connection again. */
   readonly onFree: () => void;
+  /** Answers what it asks; may be a promise. */
+  readonly answer: (question: unknown, worker: WorkerProcess) => unknown;
 }
 
 /** One worker, from its start to its end; node's own options (`--max-semi-space-size` and the like) are those of this process. */
@@ -30,6 +33,7 @@ export class WorkerProcess implements Receiver {
   connections = 0;
   readonly #options: WorkerProcessOptions;
   readonly #child: ChildProcess;
+  readonly #questions: Questions;
   readonly #startMs = performance.now();
   readonly #ready = Promise.withResolvers<boolean>();
   readonly #ended = Promise.withResolvers<WorkerEnd>();
@@ -43,6 +47,10 @@ export class WorkerProcess implements Receiver {
     this.number = number;
     this.ready = this.#ready.promise;
     this.ended = this.#ended.promise;
+    this.#questions = new Questions(
+      (message) => this.#tell(message),
+      (question) => options.answer(question, this),
+    );
     this.#child = fork(entry, [String(number)], { env: environment });
     this.#child.on("message", (message) => this.#hear(message as FromWorker));
     this.#child.once("exit", (code, signal) => this.#end(code, signal));
@@ -60,6 +68,11 @@ export class WorkerProcess implements Receiver {
     return this.#serving && !this.#giving;
   }
 
+  /** Whether it can be asked; before it serves it has no answers. */
+  get serving(): boolean {
+    return this.#serving;
+  }
+
   give(socket: Socket): void {
     this.#giving = true;
     this.connections++;
@@ -71,12 +84,21 @@ export class WorkerProcess implements Receiver {
 
   /** Lets its calls finish, and ends it. */
   drain(): void {
-    const drain: ToWorker = { type: "drain" };
-    if (this.#child.connected) this.#child.send(drain, () => undefined);
+    this.#tell({ type: "drain" });
+  }
+
+  /** Rejects when it cannot answer, or ends. */
+  ask(question: unknown): Promise<unknown> {
+    return this.#questions.ask(question);
   }
 
   kill(): void {
     this.#child.kill("SIGKILL");
+  }
+
+  #tell(message: ToWorker): void {
+    // Its end, which is not far when it cannot be told anything, says the rest.
+    if (this.#child.connected) this.#child.send(message, () => undefined);
   }
 
   #hear(message: FromWorker): void {
@@ -95,6 +117,10 @@ export class WorkerProcess implements Receiver {
       case "draining":
         this.#serving = false;
         break;
+      case "question":
+      case "answer":
+        this.#questions.hear(message);
+        break;
       default:
         message satisfies never;
     }
@@ -102,6 +128,7 @@ export class WorkerProcess implements Receiver {
 
   #end(code: number | null, signal: string | null): void {
     this.#serving = false;
+    this.#questions.end();
     this.#ready.resolve(false);
     this.#ended.resolve({ code, signal, lifeMs: Math.round(performance.now() - this.#startMs) });
   }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CallerLimits } from "../../src/access/caller-limits.ts";
 import type { AccessToken } from "../../src/core/access.ts";
 import { LivellmError } from "../../src/core/error.ts";
+import { MemoryState } from "../../src/shared-state/memory-state.ts";
 import { echoRequest } from "../support/echo-request.ts";
 import { type AccessGateway, detailOf, startAccessGateway } from "./access-gateway.ts";
 import { faces } from "./faces.ts";
@@ -79,7 +80,7 @@ describe("with the time in hand", () => {
 
   test("a call is let in again after as long as it was told", () => {
     let nowMs = 5_000;
-    const limits = new CallerLimits(() => nowMs);
+    const limits = new CallerLimits(new MemoryState({ clock: () => nowMs }).as("here"));
     const two = token({ requestsPerMinute: 2 });
     limits.begin(two);
     nowMs += 20_000;
@@ -96,7 +97,7 @@ describe("with the time in hand", () => {
 
   test("tokens that were consumed are waited for", () => {
     let nowMs = 0;
-    const limits = new CallerLimits(() => nowMs);
+    const limits = new CallerLimits(new MemoryState({ clock: () => nowMs }).as("here"));
     const thousand = token({ tokensPerMinute: 1_000 });
     limits.begin(thousand);
     limits.spent(thousand, { inputTokens: 900, outputTokens: 99 });

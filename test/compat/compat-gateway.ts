@@ -32,6 +32,7 @@ import { createImagesService } from "../../src/services/images.ts";
 import { createModelsService } from "../../src/services/models.ts";
 import { createProvidersService } from "../../src/services/providers.ts";
 import { createTranscriptionService } from "../../src/services/transcription.ts";
+import { createLocalState } from "../../src/shared-state/shared-state.ts";
 import { openStore } from "../../src/store/open-store.ts";
 import { createSealer } from "../../src/store/sealing.ts";
 import { callOriginKey } from "../../src/transport/call-origin.ts";
@@ -109,7 +110,7 @@ export async function startCompatGateway(
     tokens: { get: () => undefined, names: () => [] },
     adminToken: adminToken === undefined ? undefined : new Secret(adminToken),
     anonymousAllowed: true,
-    limits: new CallerLimits(),
+    limits: new CallerLimits(createLocalState().rates),
     lastUse: new LastUse(store.tokens, () => undefined),
   });
   const handler = createHttpHandler({

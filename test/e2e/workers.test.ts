@@ -78,7 +78,7 @@ describe("three workers", () => {
     expect(gateway.output().match(/LIVELLM_MASTER_KEY is not set/g)).toHaveLength(1);
   });
 
-  test("all know within a second of a provider that one of them was told of, and of its end", async () => {
+  test("all know of a provider by the time that one of them has said that it is there, and of its end", async () => {
     const connections = await connectInTurn(gateway, 3);
     try {
       expect(tally(connections.map(({ worker }) => worker))).toEqual({ 1: 1, 2: 1, 3: 1 });
@@ -86,9 +86,9 @@ describe("three workers", () => {
       const known = async ({ providers }: Connection) =>
         (await providers.listProviders({})).providers.some(({ id }) => id === "new");
       await first?.providers.createProvider({ provider: { id: "new", kind: "openai", apiKey: "sk-none" } });
-      for (const other of others) await expect.poll(() => known(other), { timeout: 1_000 }).toBe(true);
+      for (const other of others) expect(await known(other)).toBe(true);
       await first?.providers.deleteProvider({ id: "new" });
-      for (const other of others) await expect.poll(() => known(other), { timeout: 1_000 }).toBe(false);
+      for (const other of others) expect(await known(other)).toBe(false);
     } finally {
       for (const { connection } of connections) connection[Symbol.dispose]();
     }
