@@ -14,6 +14,8 @@ export interface FaultGateway extends AsyncDisposable {
   kill(signal: NodeJS.Signals): void;
   /** The memory it holds, as the kernel counts it. Throws when it has ended. */
   residentBytes(): number;
+  /** Kills it, without a warning; the first time. */
+  end(): Promise<void>;
 }
 
 /** SIGUSR2 makes its clock jump; see clock-jump.ts. */
@@ -29,15 +31,19 @@ export async function startFaultGateway(env: Readonly<Record<string, string>> = 
   });
   const url = await listening(child);
   const pid = child.pid ?? 0;
+  const ended = once(child, "exit");
+  const end = async () => {
+    child.kill("SIGKILL");
+    await ended;
+  };
   return {
     url,
     pid,
     kill: (signal) => void child.kill(signal),
     residentBytes: () => residentBytes(pid),
+    end,
     async [Symbol.asyncDispose]() {
-      const ended = once(child, "exit");
-      child.kill("SIGKILL");
-      await ended;
+      await end();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -58,8 +58,8 @@ import { createFetch } from "./upstream/fetch.ts";
 import { administratorsGuard, createGuard, type Guard } from "./upstream/guard.ts";
 import { type AllowedAddresses, allowedAddresses } from "./upstream/guard-allowed.ts";
 import { reachOfRequests } from "./upstream/guard-reach.ts";
+import { tracedFetch, tracedUpstream } from "./upstream/traced.ts";
 import { createUpstream } from "./upstream/upstream.ts";
-import type { GatheredAnswers } from "./workers/questions.ts";
 
 /** The largest answer of an MCP server. */
 const maxMcpBodyBytes = 64 * 1024 * 1024;
@@ -69,48 +69,53 @@ export interface App {
   listen(): Promise<{ readonly url: string; readonly port: number }>;
   /** For clients in this process, which need no port: the same handlers, behind the same interceptors. */
   readonly transport: Transport;
+  /** What has been counted so far, in this process. */
+  metrics(): readonly MetricSnapshot[];
   /** Turns unready, lets calls under way finish within the grace period, and lets go of everything. */
   close(): Promise<void>;
-  /** What it has counted so far. */
-  metrics(): readonly MetricSnapshot[];
   /** Reads what other processes have changed until now. */
   catchUp(): Promise<void>;
 }
-
-/** What the processes that serve one port ask each other: an answer to each is what {@link App} has for it. */
-export type AppQuestion = "metrics" | "catchUp";
 
 /** What a process that is one of several has from the others. */
 export interface Surroundings {
   /** The connections that it serves. */
   readonly accepted: AcceptedConnections;
-  /** Asks the process that counts for all of them. */
+  /** What all of them have counted, by name, given what this one has; this one alone is shown when unset. */
+  readonly gatherMetrics?: (own: readonly MetricSnapshot[]) => Promise<ReadonlyMap<string, readonly MetricSnapshot[]>>;
+  /** Asks the process that counts callers' limits for all of them. */
   ask(question: StateQuestion): Promise<unknown>;
-  /** The answers of all of them, this one included, by their names; those that come in time. */
-  askAll(question: AppQuestion): Promise<GatheredAnswers>;
+  /** Resolves when all of them know what has changed in the store. Never rejects. */
+  changed(): Promise<void>;
 }
 
 /** Puts the parts together; the only place that knows them all. */
 export async function createApp(config: Config, logger: Logger, surroundings?: Surroundings): Promise<App> {
   const warn = (message: string) => logger.warn(message);
   // A change is done when all processes of this server know it: the next call may come to any of them.
-  const written = surroundings && (() => surroundings.askAll("catchUp").then(ignore, ignore));
+  const written = surroundings?.changed;
   const engine = createLocalEngine(config.localEngine);
   const kinds = new Map(providerKinds(engine).map((kind) => [kind.kind, kind]));
-  const telemetry = createTelemetry({ providerNames: conventionalNames(kinds) });
+  const telemetry = await createTelemetry({
+    settings: config.telemetry,
+    providerNames: conventionalNames(kinds),
+    warn,
+  });
+  const { outgoingHeaders } = telemetry;
   const store = await openConfiguredStore(config, logger);
   const configured = [...configuredProviders(config), ...(await findOllama(config)), ...config.configured.providers];
   const registry = await createProviderRegistry({ store, configured, kinds, warn, written });
   const shared = await openSharedState({ ...config.sharing, ask: surroundings?.ask, log: logger });
   const access = await createAccess(config, { store, rates: shared.rates, warn, written });
   const guards = { configured: administratorsGuard, requested: createRequestsGuard(config, access.hasTokens) };
-  const pool = new ProviderPool(({ apiKey, headers }, provenance) =>
-    createUpstream({
+  const pool = new ProviderPool(({ apiKey, headers }, provenance, { keepsTrace }) => {
+    const upstream = createUpstream({
       connectTimeoutMs: config.connectTimeoutMs,
       secrets: [...(apiKey ? [apiKey] : []), ...Object.values(headers)],
       guard: guards[provenance],
-    }),
-  );
+    });
+    return keepsTrace && outgoingHeaders ? tracedUpstream(upstream, outgoingHeaders) : upstream;
+  });
   const namedRoutes = await createRouteRegistry({
     store: store.routes,
     configured: config.configured.routes,
@@ -141,7 +146,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
     routes: namedRoutes,
     models,
     health: callHealth,
-    mcpFetch: mcp.fetch,
+    mcpFetch: outgoingHeaders ? tracedFetch(mcp.fetch, outgoingHeaders) : mcp.fetch,
     modelFacts: { contextWindowOf: models.contextWindowOf, tokenizerOf: (kind) => kinds.get(kind)?.tokenizer },
     maxMediaBytes: config.maxMediaBytes,
     heartbeatIntervalMs: config.heartbeatIntervalMs,
@@ -204,7 +209,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
   const inProcess = createInProcess(handler.dispatcher, explainError);
   const playground = createPlayground();
   const metrics = createMetricsPage({
-    render: async () => prometheusText(surroundings ? await joinedMetrics(surroundings) : telemetry.metrics.snapshot()),
+    render: async () => prometheusText(await gathered(telemetry.metrics.snapshot(), surroundings)),
     mediaType: prometheusMediaType,
     admit: (authorization) => void access.gatekeeper.admit(authorization, metricsPage),
     explainError,
@@ -214,6 +219,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
   let listening: Listening | undefined;
   return {
     transport: inProcess.transport,
+    metrics: () => telemetry.metrics.snapshot(),
     async listen() {
       listening = await listen({
         port: config.port,
@@ -251,24 +257,15 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
       await engine.close();
       registry.close();
       access.tokens.close();
-      telemetry.close();
+      await telemetry.close();
       board?.[Symbol.dispose]();
       await shared.close();
       await store.close();
     },
-    metrics: () => telemetry.metrics.snapshot(),
     async catchUp() {
       await Promise.all([registry.refresh(), namedRoutes.refresh(), access.tokens.refresh()]);
     },
   };
-}
-
-function ignore(): void {}
-
-async function joinedMetrics({ askAll }: Surroundings): Promise<readonly MetricSnapshot[]> {
-  // Each answer is what another process of this program has for `metrics`.
-  const answers = (await askAll("metrics")) as readonly (readonly [number, readonly MetricSnapshot[]])[];
-  return joinSnapshots(answers.map(([worker, metrics]) => [String(worker), metrics]));
 }
 
 interface AccessParts {
@@ -319,6 +316,11 @@ function callerOf({ contextValues }: { readonly contextValues: ContextValues }):
 /** What OpenTelemetry calls the kinds that it has another word for. */
 function conventionalNames(kinds: ReadonlyMap<string, ProviderKind>): ReadonlyMap<string, string> {
   return new Map(Array.from(kinds, ([name, { conventionalName = name }]) => [name, conventionalName]));
+}
+
+async function gathered(own: readonly MetricSnapshot[], surroundings: Surroundings | undefined) {
+  const all = await surroundings?.gatherMetrics?.(own);
+  return all ? joinSnapshots(all) : own;
 }
 
 /** The read-only providers: `local`, and one for each key in the environment. */

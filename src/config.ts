@@ -1,6 +1,7 @@
 import type { NamedRoute } from "./core/named-route.ts";
 import type { ProviderConfig } from "./core/provider.ts";
 import type { Secret } from "./core/secret.ts";
+import type { TelemetrySettings } from "./core/telemetry-settings.ts";
 import {
   chatNames,
   checkVariables,
@@ -9,6 +10,7 @@ import {
   type VariableProblem,
   wrongVariables,
 } from "./environment.ts";
+import { otelSettings } from "./otel-settings.ts";
 
 /** A provider that comes from the environment: its kind is also its id. */
 export interface EnvironmentProvider {
@@ -82,6 +84,7 @@ export interface Config {
   /** Whether the common calls are answered by our own transport code. */
   readonly hotPath: boolean;
   readonly logLevel: Environment["LOG_LEVEL"];
+  readonly telemetry: TelemetrySettings;
   /** The older systems whose clients are served. */
   readonly surfaces: readonly string[];
   readonly trustedProxies: readonly string[];
@@ -178,6 +181,7 @@ export function readConfig(environment: Variables): Config {
     shutdownGraceMs: env.LIVELLM_SHUTDOWN_GRACE_MS,
     hotPath: env.LIVELLM_HOT_PATH === "on",
     logLevel: env.LOG_LEVEL,
+    telemetry: otelSettings(env),
     surfaces: env.LIVELLM_SURFACES,
     trustedProxies: env.LIVELLM_TRUSTED_PROXIES,
     compatEnvironment: Object.fromEntries(chatNames.map((name) => [name, env[name]])),

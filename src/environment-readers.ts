@@ -88,3 +88,33 @@ export function listOf<W extends string>(...words: readonly W[]): Reader<readonl
 
 /** In milliseconds. */
 export const day = 86_400_000;
+
+/** What may also be left empty. */
+export function orEmpty<W>(read: Reader<W>): Reader<W | ""> {
+  return (value) => (value === "" ? "" : read(value));
+}
+
+export function share(value: string): number {
+  const number = Number(value);
+  if (number >= 0 && number <= 1) return number;
+  throw new RangeError("it must be a number from 0 to 1");
+}
+
+/** `a=1,b=2`, as OpenTelemetry writes it; values are percent-encoded. */
+export function keyValues(value: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(list(value).map(keyValue));
+}
+
+function keyValue(pair: string): readonly [string, string] {
+  const [, key, value] = /^([^=\s]+)\s*=\s*(.*)$/.exec(pair) ?? [];
+  if (key === undefined || value === undefined) throw new RangeError("it must be like key=value,key=value");
+  try {
+    return [key, decodeURIComponent(value)];
+  } catch {
+    throw new RangeError(`the value of ${key} is not percent-encoded: write % as %25`);
+  }
+}
+
+export function secretKeyValues(value: string): Readonly<Record<string, Secret>> {
+  return Object.fromEntries(Object.entries(keyValues(value)).map(([key, one]) => [key, new Secret(one)]));
+}

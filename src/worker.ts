@@ -1,10 +1,11 @@
-import type { App, AppQuestion } from "./app.ts";
+import type { App, Surroundings } from "./app.ts";
 import type { Config } from "./config.ts";
 import { giveBackMemoryWhenIdle } from "./idle-memory.ts";
 import { exitWith, onSignals, readConfigOrExit } from "./process-end.ts";
 import { inheritedEnvironment } from "./process-environment.ts";
 import { createLogger } from "./telemetry/logger.ts";
-import { linkToSupervisor } from "./workers/supervisor-link.ts";
+import type { MetricSnapshot } from "./telemetry/metric-snapshot.ts";
+import { linkToSupervisor, type SupervisorLink } from "./workers/supervisor-link.ts";
 
 await serveAsWorker(Number(process.argv[2]), inheritedEnvironment());
 
@@ -22,14 +23,14 @@ async function serveAsWorker(number: number, environment: Readonly<Record<string
     // A supervisor that ends while this worker drains was killed by those who will not wait.
     onAlone: () => (draining ? process.exit(1) : drain()),
     // The workers are of this program, and ask each other nothing else.
-    answer: (question) => app?.[question as AppQuestion](),
+    answer: (question) => app?.[question as WorkerQuestion](),
   });
   const config = await readConfigOrExit(environment);
   const logger = createLogger(config.logLevel, number);
   onSignals(drain);
   try {
     const { createApp } = await import("./app.ts");
-    app = await createApp(shareOf(config), logger, link);
+    app = await createApp(shareOf(config), logger, surroundingsOf(link));
     await app.listen();
     link.ready();
     giveBackMemoryWhenIdle();
@@ -39,6 +40,26 @@ async function serveAsWorker(number: number, environment: Readonly<Record<string
   } catch (error) {
     exitWith(error, logger);
   }
+}
+
+/** What workers ask each other: the answer is what the app has for it. */
+type WorkerQuestion = "metrics" | "catchUp";
+
+function surroundingsOf({ accepted, ask, askAll }: SupervisorLink): Surroundings {
+  const ofAll = (question: WorkerQuestion) => askAll(question);
+  return {
+    accepted,
+    ask,
+    async gatherMetrics() {
+      const answers = (await ofAll("metrics")) as readonly (readonly [number, readonly MetricSnapshot[]])[];
+      return new Map(answers.map(([worker, metrics]) => [String(worker), metrics]));
+    },
+    changed: () =>
+      ofAll("catchUp").then(
+        () => undefined,
+        () => undefined,
+      ),
+  };
 }
 
 /** What all workers together may take up is divided among them. */

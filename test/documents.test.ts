@@ -56,6 +56,7 @@ const pages = [
   "docs/configuration.md",
   "docs/images.md",
   "docs/library.md",
+  "docs/observability.md",
   "docs/security.md",
   "docs/voice.md",
 ];

@@ -74,7 +74,7 @@ function stepEvents(
   plan: Plan<"chat">,
   signal: AbortSignal,
 ): AsyncIterable<readonly FallbackEvent<"chat", ChatEvent>[]> {
-  const observation = plan.observation?.step(run.steps.length);
+  const observation = plan.observation?.step(run.steps.length, () => run.request());
   const observed = observation ? { ...plan, observation } : plan;
   const events = inBatches(withFallback(observed, modelCall(run), signal));
   return observation ? disposing(observation, events) : events;

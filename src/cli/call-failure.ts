@@ -45,7 +45,8 @@ function isNoAnswer({ code }: ConnectError): boolean {
 
 function linesOf({ fieldViolations, attempts, retryAfter, requestId }: ErrorDetail): readonly string[] {
   return [
-    ...fieldViolations.map(({ field, description }) => `  ${field}: ${description}`),
+    // The message is the first of them.
+    ...fieldViolations.slice(1).map(({ field, description }) => `  ${field}: ${description}`),
     ...attempts.map((attempt) => `  ${describeAttempt(attempt)}`),
     ...(retryAfter ? [`  try again after ${Number(retryAfter.seconds) + Math.ceil(retryAfter.nanos / 1e9)} s`] : []),
     ...(requestId ? [`  request ${requestId}`] : []),

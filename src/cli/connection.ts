@@ -67,7 +67,7 @@ export function tokenOf({ tokenFile }: ConnectionOptions, { environment }: Termi
 }
 
 /** A file that holds one secret, with or without a line break behind it. */
-function readSecretFile(file: string, what: string): string {
+export function readSecretFile(file: string, what: string): string {
   try {
     return readFileSync(file, "utf8").trim();
   } catch (error) {

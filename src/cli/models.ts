@@ -3,16 +3,16 @@ import type { Command } from "commander";
 import {
   Capability,
   CapabilitySchema,
-  type ListModelsResponse,
   type Model,
   ModelSchema,
   ModelsService,
+  type ProviderFailure,
 } from "../../gen/livellm/v1/models_service_pb.ts";
-import { callFailure, wordOf } from "./call-failure.ts";
+import { wordOf } from "./call-failure.ts";
+import { allPages, callGateway } from "./call-gateway.ts";
 import { inColumns } from "./columns.ts";
-import { type ConnectionOptions, connect } from "./connection.ts";
+import type { ConnectionOptions } from "./connection.ts";
 import { CommandFailure, exitCodes, wrongUsage } from "./exit-codes.ts";
-import { listenForInterrupt } from "./interrupt.ts";
 import { type Terminal, tell, write } from "./terminal.ts";
 
 interface ModelsOptions extends ConnectionOptions {
@@ -40,19 +40,14 @@ const capabilityWords = Object.values(Capability)
 
 async function models(options: ModelsOptions, terminal: Terminal): Promise<void> {
   const capabilities = options.capability === undefined ? [] : [capabilityOf(options.capability)];
-  using connection = connect(options, terminal);
-  using interrupt = listenForInterrupt(terminal);
-  const client = connection.client(ModelsService);
-  const request = { provider: options.provider ?? "", capabilities, pageSize: 1000 };
-  try {
-    const listed = await allPages((pageToken) =>
-      client.listModels({ ...request, pageToken }, { signal: interrupt.signal }),
-    );
-    await write(terminal, options.json ? inJson(listed.models) : inWords(listed.models));
-    sayFailures(listed, terminal);
-  } catch (error) {
-    throw callFailure(error, { url: connection.url });
-  }
+  const listed = await callGateway(options, terminal, async (connection, signal) => {
+    const client = connection.client(ModelsService);
+    const request = { provider: options.provider ?? "", capabilities, pageSize: 1000 };
+    return Array.fromAsync(allPages((pageToken) => client.listModels({ ...request, pageToken }, { signal })));
+  });
+  const found = listed.flatMap((page) => page.models);
+  await write(terminal, options.json ? inJson(found) : inWords(found));
+  sayFailures(listed.at(0)?.failures ?? [], terminal);
 }
 
 function capabilityOf(word: string): Capability {
@@ -61,20 +56,6 @@ function capabilityOf(word: string): Capability {
   );
   if (value) return value;
   throw wrongUsage(`there is no capability "${word}"; there are: ${capabilityWords.join(", ")}`);
-}
-
-type Listed = Pick<ListModelsResponse, "models" | "failures">;
-
-async function allPages(page: (token: string) => Promise<ListModelsResponse>): Promise<Listed> {
-  const all: { models: Model[]; failures: ListModelsResponse["failures"] } = { models: [], failures: [] };
-  let token = "";
-  do {
-    const response = await page(token);
-    all.models.push(...response.models);
-    all.failures = response.failures.length > 0 ? response.failures : all.failures;
-    token = response.nextPageToken;
-  } while (token !== "");
-  return all;
 }
 
 function inJson(models: readonly Model[]): string {
@@ -92,7 +73,7 @@ function inWords(models: readonly Model[]): string {
 }
 
 /** A list with gaps is no whole list, and the program does not end as if it were. */
-function sayFailures({ failures }: Listed, terminal: Terminal): void {
+function sayFailures(failures: readonly ProviderFailure[], terminal: Terminal): void {
   if (failures.length === 0) return;
   for (const { provider, failure } of failures)
     tell(terminal, `${provider} could not be listed: ${failure?.message ?? "no reason was given"}`);

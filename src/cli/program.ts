@@ -4,8 +4,11 @@ import { addCheckConfig } from "./check-config.ts";
 import { addHealthcheck } from "./healthcheck.ts";
 import { addModels } from "./models.ts";
 import { packageVersion } from "./package-version.ts";
+import { addProviders } from "./providers.ts";
 import { addServe } from "./serve.ts";
+import { addSpeak } from "./speak.ts";
 import type { Terminal } from "./terminal.ts";
+import { addTranscribe } from "./transcribe.ts";
 
 /** THE LIST: the commands of `livellm`. */
 export function createProgram(terminal: Terminal): Command {
@@ -17,7 +20,17 @@ export function createProgram(terminal: Terminal): Command {
     .option("--token-file <file>", "a file with the token; LIVELLM_TOKEN or LIVELLM_TOKEN_FILE when not given")
     .addHelpText("after", examples)
     .showHelpAfterError("livellm --help lists the commands and options");
-  for (const add of [addServe, addCheckConfig, addChat, addModels, addHealthcheck]) add(program, terminal);
+  const commands = [
+    addServe,
+    addCheckConfig,
+    addChat,
+    addSpeak,
+    addTranscribe,
+    addModels,
+    addProviders,
+    addHealthcheck,
+  ];
+  for (const add of commands) add(program, terminal);
   return program;
 }
 

@@ -39,6 +39,8 @@ export interface ProviderKind {
   readonly displayName: string;
   /** `gen_ai.provider.name` in OpenTelemetry's conventions, where it is not `kind`. */
   readonly conventionalName?: string;
+  /** Whether its servers are told which trace a request belongs to (`traceparent`): they may be the caller's own. */
+  readonly keepsTrace?: boolean;
   /** The RPCs it can serve, as `AgentService/Run`. */
   readonly rpcs: readonly string[];
   readonly apiKeyRequired: boolean;

@@ -2,6 +2,7 @@ import type { ContextKey, ContextValues } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { principalKey } from "../access/principal.ts";
 import type { ErrorCode } from "../core/error.ts";
+import { observationKey } from "../telemetry/observation-key.ts";
 import { type CallOrigin, callerKey } from "./call-facts.ts";
 import type { WatchCall } from "./watching.ts";
 
@@ -16,11 +17,13 @@ export function logCalls(logger: Logger, originKey: ContextKey<CallOrigin>): Wat
       ended({ code }) {
         const { requestId, face } = request.contextValues.get(originKey);
         const caller = request.contextValues.get(callerKey);
+        const traceId = request.contextValues.get(observationKey)?.traceId;
         const line = {
           rpc: `${request.service.typeName}/${request.method.name}`,
           code,
           ms: Math.round(performance.now() - startMs),
           requestId: caller?.requestId || requestId,
+          ...(traceId && { traceId }),
           face,
           ...tokenOf(request.contextValues),
           ...(caller?.app && { app: caller.app }),

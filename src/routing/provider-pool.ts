@@ -10,7 +10,7 @@ export interface Lease extends Disposable {
 export type Provenance = "configured" | "requested";
 
 /** How a provider's connections are made. */
-export type Connect = (connection: ProviderConnection, provenance: Provenance) => Upstream;
+export type Connect = (connection: ProviderConnection, provenance: Provenance, kind: ProviderKind) => Upstream;
 
 /** What a kept provider is found by. Another `version` takes the place of the one before. */
 export interface PoolKey {
@@ -70,7 +70,7 @@ export class ProviderPool {
   }
 
   #build(kind: ProviderKind, connection: ProviderConnection, provenance: Provenance): Built {
-    const upstream = this.#connect(connection, provenance);
+    const upstream = this.#connect(connection, provenance, kind);
     return { version: "", upstream, capabilities: kind.create(connection, upstream), holders: 0, retired: false };
   }
 

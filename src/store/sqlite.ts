@@ -11,8 +11,10 @@ import {
 import { noChanges } from "./change-feed.ts";
 import { migrate } from "./migrations.ts";
 import type { OpenDatabase } from "./open-database.ts";
-import type { FailedQuery } from "./outage.ts";
 import { pollSqliteChanges } from "./sqlite-changes.ts";
+import { patientConnection } from "./sqlite-connection.ts";
+import { explainSqlite } from "./sqlite-errors.ts";
+import { placeOf } from "./sqlite-place.ts";
 import type { Tables } from "./tables.ts";
 
 /** How long to wait for another process that is writing to the same file, in milliseconds. */
@@ -25,8 +27,9 @@ const busyTimeoutMs = 5000;
 export function openSqlite(file: string): OpenDatabase {
   const database = new DatabaseSync(file, { timeout: busyTimeoutMs });
   try {
-    database.exec("pragma journal_mode = wal; pragma synchronous = full");
-    return { ...opened(database, file), changes: pollSqliteChanges(database) };
+    // From then on whoever waits for another process does so in a connection that lets calls go on.
+    database.exec("pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 0");
+    return { ...opened(database, file, placeOf(file)), changes: pollSqliteChanges(database) };
   } catch (error) {
     database.close();
     throw error;
@@ -35,31 +38,27 @@ export function openSqlite(file: string): OpenDatabase {
 
 /** A database that lives as long as the process. */
 export function openSqliteInMemory(): OpenDatabase {
-  return { ...opened(new DatabaseSync(":memory:"), "in memory"), changes: noChanges };
+  return { ...opened(new DatabaseSync(":memory:"), "in memory", () => undefined), changes: noChanges };
 }
 
-function opened(database: DatabaseSync, name: string): Omit<OpenDatabase, "changes"> {
-  const db = new Kysely<Tables>({ dialect: new SharedSqliteDialect({ database: forKysely(database) }) });
-  return { db, name, shared: false, migrate: () => migrate(db, name), explain };
-}
-
-/** SQLite's words quote names of tables and columns, which are ours, and never values. */
-function explain(error: unknown): FailedQuery {
-  const reason = `has refused a query: ${error instanceof Error ? error.message : String(error)}`;
-  return { away: false, passes: false, reason };
+function opened(database: DatabaseSync, name: string, assertInPlace: () => void): Omit<OpenDatabase, "changes"> {
+  const db = new Kysely<Tables>({ dialect: new SharedSqliteDialect(forKysely(database), assertInPlace) });
+  return { db, name, shared: false, migrate: () => migrate(db, name), explain: explainSqlite };
 }
 
 /** kysely's dialect for a file that several processes write to. */
 class SharedSqliteDialect extends SqliteDialect {
   readonly #database: SqliteDatabase;
+  readonly #assertInPlace: () => void;
 
-  constructor({ database }: { readonly database: SqliteDatabase }) {
+  constructor(database: SqliteDatabase, assertInPlace: () => void) {
     super({ database });
     this.#database = database;
+    this.#assertInPlace = assertInPlace;
   }
 
   override createDriver(): SqliteDriver {
-    return new ImmediateDriver({ database: this.#database });
+    return new PatientDriver(this.#database, this.#assertInPlace);
   }
 
   override createAdapter(): SqliteAdapter {
@@ -71,7 +70,21 @@ class SharedSqliteDialect extends SqliteDialect {
  * A transaction takes the right to write at its beginning, and waits for it. One that takes it later fails at once when
  * another process was faster (https://sqlite.org/rescode.html#busy_snapshot).
  */
-class ImmediateDriver extends SqliteDriver {
+class PatientDriver extends SqliteDriver {
+  readonly #assertInPlace: () => void;
+  #connection: DatabaseConnection | undefined;
+
+  constructor(database: SqliteDatabase, assertInPlace: () => void) {
+    super({ database });
+    this.#assertInPlace = assertInPlace;
+  }
+
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    const assertInPlace = this.#assertInPlace;
+    this.#connection ??= patientConnection(await super.acquireConnection(), { busyTimeoutMs, assertInPlace });
+    return this.#connection;
+  }
+
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw("begin immediate"));
   }

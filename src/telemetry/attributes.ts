@@ -13,6 +13,28 @@ export const attribute = {
   provider: "gen_ai.provider.name",
   requestModel: "gen_ai.request.model",
   tokenType: "gen_ai.token.type",
+  outputType: "gen_ai.output.type",
+  responseModel: "gen_ai.response.model",
+  finishReasons: "gen_ai.response.finish_reasons",
+  timeToFirstChunk: "gen_ai.response.time_to_first_chunk",
+  inputTokens: "gen_ai.usage.input_tokens",
+  outputTokens: "gen_ai.usage.output_tokens",
+  cacheReadTokens: "gen_ai.usage.cache_read.input_tokens",
+  cacheCreationTokens: "gen_ai.usage.cache_creation.input_tokens",
+  reasoningTokens: "gen_ai.usage.reasoning.output_tokens",
+  conversationId: "gen_ai.conversation.id",
+  toolName: "gen_ai.tool.name",
+  toolCallId: "gen_ai.tool.call.id",
+  toolType: "gen_ai.tool.type",
+  toolArguments: "gen_ai.tool.call.arguments",
+  toolResult: "gen_ai.tool.call.result",
+  systemInstructions: "gen_ai.system_instructions",
+  inputMessages: "gen_ai.input.messages",
+  outputMessages: "gen_ai.output.messages",
+  mcpMethod: "mcp.method.name",
+  httpStatus: "http.response.status_code",
+  sessionId: "session.id",
+  userId: "user.id",
 } as const;
 
 /** Those that the conventions have no name for. */
@@ -23,10 +45,22 @@ export const ownAttribute = {
   providerId: "livellm.provider.id",
   outcome: "livellm.outcome",
   direction: "livellm.audio.direction",
-  app: "livellm.client.app",
+  /** What CallerInfo says. */
+  app: "client.app",
+  clientId: "client.id",
+  device: "client.device",
+  /** In front of the name of each of the caller's labels. */
+  label: "livellm.label.",
+  requestId: "livellm.request.id",
   tokenId: "livellm.token.id",
-  /** The number of one of several processes that serve one port. */
+  /** Which of the processes that serve one port. */
   worker: "livellm.worker",
+  step: "livellm.step.index",
+  isFallback: "livellm.fallback",
+  providerRequestId: "livellm.provider.request_id",
+  costUsd: "livellm.cost.usd",
+  audioInputSeconds: "livellm.audio.input_duration",
+  audioOutputSeconds: "livellm.audio.output_duration",
 } as const;
 
 /** The conventions' names of what a capability does, and ours for what they have none for. */
@@ -38,6 +72,14 @@ export const operations: Readonly<Record<Capability, string>> = {
   images: "generate_content",
   live: "live",
   models: "list_models",
+};
+
+/** `gen_ai.output.type`, where a capability has one. */
+export const outputTypes: Partial<Readonly<Record<Capability, string>>> = {
+  speech: "speech",
+  images: "image",
+  transcription: "text",
+  liveTranscription: "text",
 };
 
 /** The system behind a face; the plain faces are framings of Connect's own. */

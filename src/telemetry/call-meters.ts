@@ -106,6 +106,7 @@ function observeOpen(registry: MetricRegistry, open: ReadonlyMap<string, number>
     name: "livellm.calls.active",
     unit: "{call}",
     description: "Calls under way, streams and sessions among them.",
+    attributes: [attribute.rpcMethod],
     type: "gauge",
     observe: () => Array.from(open, ([rpc, value]) => ({ attributes: { [attribute.rpcMethod]: rpc }, value })),
   });

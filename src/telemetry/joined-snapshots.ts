@@ -2,34 +2,30 @@ import { ownAttribute } from "./attributes.ts";
 import type { MetricSnapshot } from "./metric-snapshot.ts";
 
 /**
- * The metrics of several processes as one list, in the order of the first. Each series says whose it is; nothing is added
- * up, since that is for whoever reads them to do.
+ * The metrics of several processes as one page: each series says whose it is. Nothing is added up, because a process that is
+ * replaced begins anew, which whoever reads the series can tell and a sum would hide.
  */
-export function joinSnapshots(
-  processes: Iterable<readonly [worker: string, metrics: readonly MetricSnapshot[]]>,
-): readonly MetricSnapshot[] {
-  const joined = new Map<string, MetricSnapshot>();
-  for (const [worker, metrics] of processes) {
-    for (const metric of metrics) joined.set(metric.name, append(joined.get(metric.name), labelled(metric, worker)));
+export function joinSnapshots(all: ReadonlyMap<string, readonly MetricSnapshot[]>): readonly MetricSnapshot[] {
+  const joined = new Map<string, MetricSnapshot[]>();
+  for (const [worker, snapshots] of all) {
+    for (const snapshot of snapshots) {
+      joined.set(snapshot.name, [...(joined.get(snapshot.name) ?? []), ofWorker(snapshot, worker)]);
+    }
   }
-  return [...joined.values()];
+  return [...joined.values()].flatMap(joinSame);
 }
 
-function labelled(metric: MetricSnapshot, worker: string): MetricSnapshot {
-  const label = <Point extends MetricSnapshot["points"][number]>(point: Point): Point => ({
-    ...point,
-    attributes: { ...point.attributes, [ownAttribute.worker]: worker },
-  });
-  if (metric.type === "histogram") return { ...metric, points: metric.points.map(label) };
-  return { ...metric, points: metric.points.map(label) };
+/** Of one metric; processes of different builds could disagree on what it is, and the first is believed. */
+function joinSame([first, ...others]: readonly MetricSnapshot[]): readonly MetricSnapshot[] {
+  if (!first) return [];
+  const same = [first, ...others].filter(({ type }) => type === first.type);
+  const points = same.flatMap((snapshot): readonly Point[] => snapshot.points);
+  return [{ ...first, points } as MetricSnapshot];
 }
 
-/** The same metric of two processes of one program: of one type, with the same boundaries. */
-function append(first: MetricSnapshot | undefined, next: MetricSnapshot): MetricSnapshot {
-  if (first === undefined) return next;
-  if (first.type === "histogram" && next.type === "histogram") {
-    return { ...first, points: [...first.points, ...next.points] };
-  }
-  if (first.type === "histogram" || next.type === "histogram") return first;
-  return { ...first, points: [...first.points, ...next.points] };
+type Point = MetricSnapshot["points"][number];
+
+function ofWorker(snapshot: MetricSnapshot, worker: string): MetricSnapshot {
+  const named = (point: Point) => ({ ...point, attributes: { ...point.attributes, [ownAttribute.worker]: worker } });
+  return { ...snapshot, points: snapshot.points.map(named) } as MetricSnapshot;
 }

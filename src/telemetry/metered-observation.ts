@@ -18,6 +18,7 @@ export interface Meters {
 
 /** Counts one call. */
 export class MeteredObservation implements ObservedCall {
+  readonly traceId = undefined;
   readonly meters: Meters;
   readonly #call: BeginningCall;
   readonly #startMs = performance.now();

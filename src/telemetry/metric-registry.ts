@@ -3,7 +3,7 @@ import { CounterSeries, HistogramSeries } from "./metric-series.ts";
 import type { MetricSnapshot, NumberPoint } from "./metric-snapshot.ts";
 
 /** A metric whose values are looked up when they are asked for. */
-export interface ObservedMetric extends Omit<MetricDescription, "attributes"> {
+export interface ObservedMetric extends MetricDescription {
   readonly type: "counter" | "gauge";
   observe(): Iterable<NumberPoint>;
 }
@@ -39,9 +39,9 @@ export class MetricRegistry {
     return [...this.#collectors.values()].map((collect) => collect());
   }
 
-  #add({ name, unit, description }: Omit<MetricDescription, "attributes">, collect: () => Values): void {
+  #add({ name, unit, description, attributes }: MetricDescription, collect: () => Values): void {
     if (this.#collectors.has(name)) throw new Error(`the metric ${name} is there twice`);
-    this.#collectors.set(name, () => ({ name, unit, description, ...collect() }));
+    this.#collectors.set(name, () => ({ name, unit, description, attributeNames: attributes, ...collect() }));
   }
 }
 
@@ -51,7 +51,7 @@ type Values = MetricSnapshot extends infer One
     ? Omit<One, keyof Described>
     : never
   : never;
-type Described = Pick<MetricSnapshot, "name" | "unit" | "description">;
+type Described = Pick<MetricSnapshot, "name" | "unit" | "description" | "attributeNames">;
 
 function numberPoints(family: MetricFamily<CounterSeries>): readonly NumberPoint[] {
   return Array.from(family.entries(), ([attributes, { value }]) => ({ attributes, value }));

@@ -17,6 +17,8 @@ interface Described {
   readonly name: string;
   readonly unit: string;
   readonly description: string;
+  /** The names of its attributes, those without a value included. */
+  readonly attributeNames: readonly string[];
 }
 
 /** A metric with all its series at one moment: plain data, that other processes can be sent. */

@@ -1,4 +1,4 @@
-import type { ToolCallPart, ToolResultPart } from "../core/chat.ts";
+import type { Message, ToolCallPart, ToolResultPart } from "../core/chat.ts";
 import type { LivellmError } from "../core/error.ts";
 import type { Capability } from "../core/provider.ts";
 import type { Attempt } from "../core/route.ts";
@@ -6,6 +6,8 @@ import type { Usage } from "../core/usage.ts";
 
 /** One call as it is seen from outside. The layers tell it what they do; what metrics and spans come of it, they do not know. */
 export interface CallObservation {
+  /** Of the trace, for the log; undefined when the call is not traced. */
+  readonly traceId: string | undefined;
   /** For a route of the call. */
   route(capability: Capability): RouteObservation;
 }
@@ -17,11 +19,17 @@ export interface RouteObservation {
   /** A target is not called. */
   unused(target: ObservedTarget, outcome: "skipped" | "failed", error: LivellmError): void;
   /** A model call of an agent's run begins, with its attempts; undefined when nobody looks at steps. */
-  step(index: number): StepObservation | undefined;
+  step(index: number, asked: () => AskedModel): StepObservation | undefined;
   /** Runs a tool. */
   tool(call: ToolCallPart, run: () => Promise<ToolResultPart>): Promise<ToolResultPart>;
   /** Does work whose connections belong to the call. */
   within<T>(work: () => T): T;
+}
+
+/** What a model is asked; looked at only where an operator wants what is said in spans. */
+export interface AskedModel {
+  readonly instructions: string;
+  readonly messages: readonly Message[];
 }
 
 /** A step; dispose it when it is over. */

@@ -17,6 +17,7 @@ function resources(): readonly ObservedMetric[] {
   return [
     {
       ...of("process.cpu.time", "s", "CPU time that the process has used."),
+      attributes: ["cpu.mode"],
       type: "counter",
       observe: () => cpuTimes().map(([mode, value]) => ({ attributes: { "cpu.mode": mode }, value })),
     },
@@ -69,7 +70,7 @@ function eventLoop(delay: ReturnType<typeof monitorEventLoopDelay>): readonly Ob
 }
 
 function of(name: string, unit: string, description: string) {
-  return { name, unit, description };
+  return { name, unit, description, attributes: [] };
 }
 
 function gauge(read: () => number): Pick<ObservedMetric, "type" | "observe"> {

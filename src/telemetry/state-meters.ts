@@ -16,7 +16,14 @@ export interface ObservedState {
 /** What is looked up when metrics are asked for. */
 export function observeState(registry: MetricRegistry, { slots, health, shared }: ObservedState): void {
   const gauge = (name: string, unit: string, description: string, read: () => number) =>
-    registry.observe({ name, unit, description, type: "gauge", observe: () => [{ attributes: {}, value: read() }] });
+    registry.observe({
+      name,
+      unit,
+      description,
+      attributes: [],
+      type: "gauge",
+      observe: () => [{ attributes: {}, value: read() }],
+    });
   gauge(
     "livellm.admission.running",
     "{call}",
@@ -37,6 +44,7 @@ export function observeState(registry: MetricRegistry, { slots, health, shared }
     name: "livellm.breaker.open",
     unit: "{breaker}",
     description: "1 where calls are kept from a model because it has failed too often, else 0.",
+    attributes: [ownAttribute.providerId, attribute.requestModel],
     type: "gauge",
     observe: () =>
       Array.from(health.avoided(), ({ provider, model, avoided }) => {

@@ -12,6 +12,8 @@ const allowedHeaders = [
   "X-App",
   "X-Client-Id",
   "X-Device",
+  "Traceparent",
+  "Tracestate",
 ].join(", ");
 
 const exposedHeaders = [...cors.exposedHeaders, "X-Request-Id"].join(", ");

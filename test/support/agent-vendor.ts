@@ -8,6 +8,8 @@ export interface AgentVendor extends AsyncDisposable {
   readonly baseUrl: string;
   /** The bodies that the gateway has sent, refused ones too. */
   readonly requests: readonly Readonly<Record<string, unknown>>[];
+  /** The headers of each request that came. */
+  readonly headers: readonly Readonly<Record<string, unknown>>[];
   /** Why requests were refused: what the vendor's own rules for a conversation do not allow. */
   readonly refusals: readonly string[];
   /** The conversation of a request, as the vendor reads it. */
@@ -27,8 +29,10 @@ export async function startAgentVendor(kind: string, script: Script): Promise<Ag
   const vendor = await startVendor();
   const requests: Record<string, unknown>[] = [];
   const refusals: string[] = [];
+  const heads: Readonly<Record<string, unknown>>[] = [];
   let said = 0;
-  vendor.answerWith(({ method, path, body }) => {
+  vendor.answerWith(({ method, path, body, headers }) => {
+    heads.push(headers);
     if (method !== "POST" || !dialect.path.test(path)) return { status: 404, ...json({ error: "no such path" }) };
     const request = JSON.parse(body) as Record<string, unknown>;
     requests.push(request);
@@ -45,6 +49,7 @@ export async function startAgentVendor(kind: string, script: Script): Promise<Ag
     kind,
     baseUrl: vendor.url + dialect.basePath,
     requests,
+    headers: heads,
     refusals,
     conversation: (request) => dialect.read(request),
     [Symbol.asyncDispose]: () => vendor[Symbol.asyncDispose](),

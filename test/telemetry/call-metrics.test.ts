@@ -75,7 +75,7 @@ test("what a model was given and gave is counted by target, and by app", async (
   expect(value("gen_ai_client_operation_time_to_first_chunk_seconds_count", labels)).toBe(1);
   expect(value("gen_ai_server_time_to_first_token_seconds_count", { gen_ai_request_model: "echo" })).toBe(1);
   expect(value("livellm_attempts_total", { ...labels, livellm_outcome: "answered" })).toBe(1);
-  expect(value("livellm_caller_tokens_total", { livellm_client_app: "kiosk" })).toBe(inputTokens + outputTokens);
+  expect(value("livellm_caller_tokens_total", { client_app: "kiosk" })).toBe(inputTokens + outputTokens);
 });
 
 test("a target that fails, and the one that takes over, are counted with how they ended", async () => {

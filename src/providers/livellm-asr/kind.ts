@@ -6,6 +6,7 @@ import { settingsSchema } from "./settings.ts";
 export const livellmAsr: ProviderKind = {
   kind: "livellm-asr",
   displayName: "livellm ASR",
+  keepsTrace: true,
   rpcs: ["TranscriptionService/TranscribeStream"],
   apiKeyRequired: false,
   baseUrlRequired: true,

@@ -8,6 +8,7 @@ const kind = "ollama";
 export const ollama: ProviderKind = {
   kind,
   displayName: "Ollama",
+  keepsTrace: true,
   rpcs: ["AgentService/Run", "AgentService/RunStream", "ModelsService/ListModels"],
   apiKeyRequired: false,
   baseUrlRequired: false,

@@ -11,6 +11,7 @@ import { createTranscription } from "./transcription.ts";
 export const openaiCompatible: ProviderKind = {
   kind: "openai-compatible",
   displayName: "OpenAI-compatible",
+  keepsTrace: true,
   rpcs: [
     "AgentService/Run",
     "AgentService/RunStream",
