@@ -64,7 +64,17 @@ const table: ImportTable = {
   "otel-settings": ["core", "environment"],
   environment: ["core", "environment-readers"],
   "environment-readers": ["core"],
-  cli: ["gen", "process-environment", "serve", "load-config", "config-file"],
+  cli: [
+    "gen",
+    "config",
+    "config-file",
+    "core",
+    "load-config",
+    "process-environment",
+    "provider-kinds",
+    "serve",
+    "store",
+  ],
   streams: [],
   core: [],
 };

@@ -1,9 +1,8 @@
 import type { Command } from "commander";
-import { CommandFailure, exitCodes } from "./exit-codes.ts";
+import { type ConfigurationOptions, environmentOf, readConfiguration } from "./configuration.ts";
 import { type Terminal, write } from "./terminal.ts";
 
-interface CheckOptions {
-  readonly config?: string;
+interface CheckOptions extends ConfigurationOptions {
   readonly schema?: boolean;
 }
 
@@ -24,21 +23,11 @@ Examples:
   livellm check-config --schema > livellm.schema.json
 `;
 
-async function checkConfig({ config }: CheckOptions, terminal: Terminal): Promise<void> {
-  const { loadConfig } = await import("../load-config.ts");
-  const environment = { ...terminal.environment, ...(config !== undefined && { LIVELLM_CONFIG: config }) };
-  try {
-    const { configured } = await loadConfig(environment);
-    const { providers, routes } = configured;
-    const from = environment.LIVELLM_CONFIG ? ` ${environment.LIVELLM_CONFIG}:` : "";
-    await write(
-      terminal,
-      `the configuration is right;${from} ${count(providers, "provider")}, ${count(routes, "route")}\n`,
-    );
-  } catch (error) {
-    if (error instanceof CommandFailure || !(error instanceof Error)) throw error;
-    throw new CommandFailure(exitCodes.failed, error.message.split("\n"));
-  }
+async function checkConfig(options: CheckOptions, terminal: Terminal): Promise<void> {
+  const { providers, routes } = (await readConfiguration(options, terminal)).configured;
+  const file = environmentOf(options, terminal).LIVELLM_CONFIG;
+  const found = `${count(providers, "provider")}, ${count(routes, "route")}`;
+  await write(terminal, `the configuration is right; ${file ? `${file}: ` : ""}${found}\n`);
 }
 
 function count(things: readonly unknown[], what: string): string {

@@ -1,10 +1,13 @@
 import { Command } from "commander";
 import { addChat } from "./chat.ts";
 import { addCheckConfig } from "./check-config.ts";
+import { addExport } from "./export.ts";
 import { addHealthcheck } from "./healthcheck.ts";
+import { addImport } from "./import.ts";
 import { addModels } from "./models.ts";
 import { packageVersion } from "./package-version.ts";
 import { addProviders } from "./providers.ts";
+import { addReseal } from "./reseal.ts";
 import { addServe } from "./serve.ts";
 import { addSpeak } from "./speak.ts";
 import type { Terminal } from "./terminal.ts";
@@ -29,6 +32,9 @@ export function createProgram(terminal: Terminal): Command {
     addModels,
     addProviders,
     addHealthcheck,
+    addExport,
+    addImport,
+    addReseal,
   ];
   for (const add of commands) add(program, terminal);
   return program;
