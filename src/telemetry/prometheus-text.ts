@@ -4,7 +4,7 @@ import type { HistogramPoint, MetricSnapshot, NumberPoint } from "./metric-snaps
 export const prometheusMediaType = "text/plain; version=0.0.4; charset=utf-8";
 
 /**
- * Metrics in Prometheus's text format, named as OpenTelemetry's own exporters name them: `rpc.server.call.duration` in
+ * Metrics in Prometheus's text format, named by OpenTelemetry's rules: `rpc.server.call.duration` in
  * seconds is `rpc_server_call_duration_seconds` (OpenTelemetry specification, "Prometheus and OpenMetrics compatibility").
  */
 export function prometheusText(metrics: readonly MetricSnapshot[]): string {

@@ -11,6 +11,7 @@ import { type Gateway, startGateway, temporaryFolder } from "../support/gateway.
 import { createGrpcClient, failureOf, type LoadedMessage } from "../support/grpc-client.ts";
 import { callJson } from "../support/json-call.ts";
 import { startVendor, type VendorAnswer, type VendorServer } from "../support/vendor-server.ts";
+import { type Collector, startCollector } from "../telemetry/collector.ts";
 import { startServer2 } from "../tools/mcp-servers.ts";
 
 /** For nobody but whom they are sent to: not in logs, errors, answers, reflection, nor in the clear in the database. */
@@ -21,6 +22,7 @@ const secrets = {
   inlineKey: "sk-canary-inline-a9f4e1",
   inlineHeader: "canary-inline-header-77b2",
   mcpHeader: "canary-mcp-header-c402",
+  collectorHeader: "canary-collector-header-91ab",
 };
 
 /** What callers say and hear: in the answers, and nowhere that is kept. */
@@ -37,18 +39,29 @@ const folder = temporaryFolder();
 const told: { readonly what: string; readonly text: string; readonly isError: boolean }[] = [];
 let gateway: Gateway;
 let vendor: VendorServer;
+let collector: Collector;
 let baseUrl: string;
 
 beforeAll(async () => {
   vendor = await startVendor();
   baseUrl = `${vendor.url}/v1`;
-  const env = { LOG_LEVEL: "trace", OPENAI_API_KEY: secrets.environmentKey, OPENAI_BASE_URL: baseUrl };
+  collector = await startCollector();
+  const env = {
+    LOG_LEVEL: "trace",
+    OPENAI_API_KEY: secrets.environmentKey,
+    OPENAI_BASE_URL: baseUrl,
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.httpUrl,
+    OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer ${secrets.collectorHeader}`,
+    OTEL_BSP_SCHEDULE_DELAY: "50",
+    OTEL_METRIC_EXPORT_INTERVAL: "200",
+  };
   gateway = await startGateway({ folder, env });
 });
 
 afterAll(async () => {
   await gateway.stop();
   await vendor[Symbol.asyncDispose]();
+  await collector[Symbol.asyncDispose]();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -273,7 +286,7 @@ function canariesIn(text: string, canaries: Readonly<Record<string, string>>): r
 describe("no canary", () => {
   test("was missing where it belongs", () => {
     const sent = JSON.stringify(vendor.calls.map(({ headers, body }) => [headers, body]));
-    const { mcpHeader: _, ...toVendor } = secrets;
+    const { mcpHeader: _, collectorHeader: __, ...toVendor } = secrets;
     expect(canariesIn(sent, { ...toVendor, ...content }).toSorted()).toEqual(
       Object.keys({ ...toVendor, ...content })
         .filter((name) => name !== "answer")
@@ -295,6 +308,15 @@ describe("no canary", () => {
   test("is in the log", () => {
     expect(gateway.output()).toContain('"rpc"');
     expect(canariesIn(gateway.output(), { ...secrets, ...content })).toEqual([]);
+  });
+
+  test("is in spans and metrics", async () => {
+    const calls = () => collector.spans.filter(({ kind }) => kind === "server").length;
+    await expect.poll(calls).toBeGreaterThan(100);
+    await expect.poll(() => collector.metrics.size).toBeGreaterThan(10);
+    const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+    expect(metrics).toContain("gen_ai_client_token_usage");
+    expect(canariesIn(collector.text() + metrics, { ...secrets, ...content })).toEqual([]);
   });
 
   test("is in the database", () => {
