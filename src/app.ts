@@ -205,6 +205,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
     admit: createAdmission(access.gatekeeper, { logger, refused: telemetry.refused }),
     environment: config.compatEnvironment,
     trustedProxies: config.trustedProxies,
+    liveModels: config.apcLiveModels,
   });
   const inProcess = createInProcess(handler.dispatcher, explainError);
   const playground = createPlayground();

@@ -88,6 +88,8 @@ export interface Config {
   /** The older systems whose clients are served. */
   readonly surfaces: readonly string[];
   readonly trustedProxies: readonly string[];
+  /** The models of the surface `apc`'s live session, as `provider/model`. */
+  readonly apcLiveModels: readonly string[];
   /** What the environment says in the older systems' names. */
   readonly compatEnvironment: Readonly<Record<string, string>>;
   readonly providers: readonly EnvironmentProvider[];
@@ -184,6 +186,7 @@ export function readConfig(environment: Variables): Config {
     telemetry: otelSettings(env),
     surfaces: env.LIVELLM_SURFACES,
     trustedProxies: env.LIVELLM_TRUSTED_PROXIES,
+    apcLiveModels: env.LIVELLM_APC_LIVE_MODELS,
     compatEnvironment: Object.fromEntries(chatNames.map((name) => [name, env[name]])),
     providers: environmentProviders(env),
     configured: { providers: [], routes: [] },

@@ -351,6 +351,12 @@ export const variables = {
     default: "",
     read: list,
   },
+  LIVELLM_APC_LIVE_MODELS: {
+    description:
+      "Surface `apc`: the models of `/api/gemini/ws`, as `provider/model`; the next is tried where one is not there.",
+    default: "google/gemini-2.0-flash-exp,google/gemini-3.1-flash-live-preview",
+    read: list,
+  },
   SUPPORTED_PROVIDERS: {
     description: "Surface `chat`: its providers, any of `gpt`, `claude`, `gemini`, `groq`.",
     default: "gpt,claude,gemini",

@@ -17,6 +17,8 @@ export interface SurfaceOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Addresses of proxies that are believed in what they say of their clients. */
   readonly trustedProxies: readonly string[];
+  /** The models of the surface `apc`'s live session, as `provider/model`, in the order in which they are tried. */
+  readonly liveModels: readonly string[];
   /** Aborted, with the reason, when the server drains. */
   readonly drain: AbortSignal;
 }

@@ -53,12 +53,9 @@ export async function* openConversation(
   try {
     const { capability } = target.use;
     const events = capability.converse(session.request, session.input(reader.items), controller.signal);
-    for await (const event of whileOwing(events, debts, controller.signal)) {
-      if (event.type === "finished" && !session.inputEnded) break;
-      yield* session.read(event);
-      if (event.type === "finished") return;
-    }
-    throw endedEarly(target);
+    // To the end of the events, and not of what they tell: the adapter closes its socket properly after the last.
+    for await (const event of whileOwing(events, debts, controller.signal)) yield* session.read(event);
+    if (!session.finished) throw endedEarly(target);
   } finally {
     controller.abort(over);
     reader.close();
@@ -69,7 +66,9 @@ const over = new LivellmError("canceled", "cancelled", "the conversation is over
 
 class ConversationSession {
   readonly request: ConversationRequest;
-  inputEnded = false;
+  /** Whether the target has ended it, after the caller has. */
+  finished = false;
+  #inputEnded = false;
   readonly #call: SessionCall;
   readonly #debts: Debts;
   readonly #turns: TurnPlan;
@@ -114,7 +113,7 @@ class ConversationSession {
       else if (converter) yield* asInput(converter.push(item.data));
     }
     if (converter) yield* asInput(converter.flush());
-    this.inputEnded = true;
+    this.#inputEnded = true;
     this.#debts.owe("end");
   }
 
@@ -151,7 +150,9 @@ class ConversationSession {
         yield* asAudio(this.#output?.flush() ?? []);
         return yield this.#finishAnswer(event);
       case "finished":
-        return yield { type: "finished", usage: this.#add(event.usage) };
+        this.finished = this.#inputEnded;
+        if (this.finished) yield { type: "finished", usage: this.#add(event.usage) };
+        return;
       default:
         return yield event;
     }

@@ -4,6 +4,7 @@ import { pino } from "pino";
 import { AgentService } from "../../gen/livellm/v1/agent_service_pb.ts";
 import { AudioService } from "../../gen/livellm/v1/audio_service_pb.ts";
 import { ImagesService } from "../../gen/livellm/v1/images_service_pb.ts";
+import { LiveService } from "../../gen/livellm/v1/live_service_pb.ts";
 import { ModelsService } from "../../gen/livellm/v1/models_service_pb.ts";
 import { ProvidersService } from "../../gen/livellm/v1/providers_service_pb.ts";
 import { TranscriptionService } from "../../gen/livellm/v1/transcription_service_pb.ts";
@@ -29,6 +30,7 @@ import { createResolver } from "../../src/routing/resolver.ts";
 import { createAgentService } from "../../src/services/agent.ts";
 import { createAudioService } from "../../src/services/audio.ts";
 import { createImagesService } from "../../src/services/images.ts";
+import { createLiveService } from "../../src/services/live.ts";
 import { createModelsService } from "../../src/services/models.ts";
 import { createProvidersService } from "../../src/services/providers.ts";
 import { createTranscriptionService } from "../../src/services/transcription.ts";
@@ -88,7 +90,7 @@ export async function startCompatGateway(
     modelFacts: { contextWindowOf: models.contextWindowOf, tokenizerOf: (kind: string) => kinds.get(kind)?.tokenizer },
     maxMediaBytes: maxBodyBytes,
     heartbeatIntervalMs: 15_000,
-    idleTimeoutMs: 20_000,
+    idleTimeoutMs: Number(environment.IDLE_TIMEOUT_MS ?? 20_000),
     maxKeptAudioMs: 120_000,
     createVoiceActivity: createVoiceActivityFactory(async () =>
       (await engine.installed()) ? engine.voiceActivity() : undefined,
@@ -100,6 +102,7 @@ export async function startCompatGateway(
     { service: AgentService, implementation: createAgentService(options) },
     { service: AudioService, implementation: createAudioService(options) },
     { service: TranscriptionService, implementation: createTranscriptionService(options) },
+    { service: LiveService, implementation: createLiveService(options) },
     { service: ModelsService, implementation: createModelsService(options) },
     { service: ImagesService, implementation: createImagesService(options) },
     { service: ProvidersService, implementation: createProvidersService(options) },
@@ -131,6 +134,7 @@ export async function startCompatGateway(
     surfaces,
     environment,
     trustedProxies: environment.TRUSTED_PROXIES?.split(",") ?? [],
+    liveModels: environment.LIVE_MODELS?.split(",") ?? ["local/echo"],
     dispatcher: handler.dispatcher,
     explainError,
     allowedOrigins,

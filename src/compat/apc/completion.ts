@@ -53,7 +53,8 @@ function usageOf(usage: Usage | undefined): object | null {
   return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
 }
 
-function reasonOf(reason: FinishReason): string {
+/** Why an answer ended, in OpenAI's words. */
+export function reasonOf(reason: FinishReason): string {
   switch (reason) {
     case FinishReason.LENGTH:
     case FinishReason.MAX_STEPS:

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { AgentService } from "../../../gen/livellm/v1/agent_service_pb.ts";
+import { LiveService } from "../../../gen/livellm/v1/live_service_pb.ts";
 import { ModelsService } from "../../../gen/livellm/v1/models_service_pb.ts";
 import { readJson } from "../body.ts";
 import { callerOf, type Exchange } from "../exchange.ts";
@@ -12,6 +13,7 @@ import type { Surface, SurfaceOptions } from "../surface.ts";
 import { addressOfClient } from "./client-address.ts";
 import { type CompletionHead, chunksOf, completionFraming, completionOf, imagesIn } from "./completion.ts";
 import { type CompletionRequest, completionBody, modelOf, runOf } from "./completion-request.ts";
+import { serveGeminiLive } from "./gemini-live.ts";
 import { imageCompletion, isImageModel } from "./images.ts";
 import { listModels } from "./models.ts";
 
@@ -19,7 +21,12 @@ const prefix = "/api";
 
 const welcome = {
   message: "AI Proxy Core, served by livellm",
-  endpoints: { chat: "/api/chat/completions", models: "/api/models", health: "/api/health" },
+  endpoints: {
+    chat: "/api/chat/completions",
+    models: "/api/models",
+    gemini_live: "/api/gemini/ws",
+    health: "/api/health",
+  },
 };
 
 /** The unified interface over several providers. What is below `/api` is its own; `/health` too, where no other has it. */
@@ -32,15 +39,24 @@ export function createApc(options: SurfaceOptions): Surface {
       const rest = own ? path.slice(prefix.length) || "/" : path;
       return own || healthPaths.includes(path) ? { match: matchRoute(routes, method, rest), path: rest } : undefined;
     },
+    findSocket(path) {
+      if (path.replace(/\/$/, "") !== `${prefix}/gemini/ws`) return undefined;
+      return {
+        rpc: LiveService.method.converse,
+        serve: (client, caller) => serveGeminiLive(client, ofClient(caller, options), options),
+      };
+    },
   };
 }
 
+/** The caller at the address of the client itself. */
+function ofClient(caller: Caller, { trustedProxies }: SurfaceOptions): Caller {
+  return { ...caller, remoteAddress: addressOfClient(caller.headers, caller.remoteAddress, trustedProxies) };
+}
+
 function routesOf(options: SurfaceOptions): readonly Route[] {
-  const { gateway, trustedProxies } = options;
-  const caller = (exchange: Exchange, face?: Caller["face"]): Caller => {
-    const own = callerOf(exchange, face);
-    return { ...own, remoteAddress: addressOfClient(own.headers, own.remoteAddress, trustedProxies) };
-  };
+  const { gateway } = options;
+  const caller = (exchange: Exchange, face?: Caller["face"]): Caller => ofClient(callerOf(exchange, face), options);
   return [
     { method: "GET", path: "/", serve: ({ response }) => sendJson(response, 200, welcome) },
     { method: "GET", path: "/health", serve: ({ response }) => sendJson(response, 200, { status: "healthy" }) },
