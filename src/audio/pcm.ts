@@ -9,14 +9,19 @@ export function pcmToFloat(bytes: Uint8Array): Float32Array {
 /** The reverse of {@link pcmToFloat}, exact for what came from it; what is louder than full scale is clipped. */
 export function floatToPcm(samples: Float32Array): Uint8Array {
   const bytes = new Uint8Array(samples.length * 2);
-  const view = new DataView(bytes.buffer);
-  for (let i = 0; i < samples.length; i++) view.setInt16(i * 2, toInt16(samples[i] ?? 0), true);
+  for (let i = 0, at = 0; i < samples.length; i++, at += 2) {
+    const sample = toInt16(samples[i] as number);
+    bytes[at] = sample;
+    bytes[at + 1] = sample >> 8;
+  }
   return bytes;
 }
 
-/** A number from -1 to 1 as a 16-bit sample, rounded and clipped. */
+/** A number from -1 to 1 as a 16-bit sample, rounded and clipped; what is no number is silence. */
 export function toInt16(sample: number): number {
-  return Math.max(-32768, Math.min(32767, Math.round(sample * 32768)));
+  const rounded = Math.floor(sample * 32768 + 0.5);
+  if (rounded > 32767) return 32767;
+  return rounded < -32768 ? -32768 : rounded | 0;
 }
 
 /**
