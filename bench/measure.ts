@@ -9,6 +9,8 @@ export interface Sample {
   readonly cpuPerMillion: number;
   /** Milliseconds to the first chunk, or the whole answer. */
   readonly latencies: readonly number[];
+  /** How much of its core the program under test had, from 0 to 1. */
+  readonly cores: number;
 }
 
 export interface Load {
@@ -25,12 +27,29 @@ export async function closedLoop(target: PinnedProcess, load: Load): Promise<Sam
   const cpu = target.cpuSeconds();
   const begin = performance.now();
   const { operations, latencies } = await run(client, { concurrency, streams, endMs: begin + seconds * 1000 });
-  const elapsed = (performance.now() - begin) / 1000;
+  return sampleOf({ operations, latencies, beginMs: begin, cpuSeconds: target.cpuSeconds() - cpu });
+}
+
+interface Counted {
+  readonly operations: number;
+  readonly latencies: readonly number[];
+  readonly beginMs: number;
+  readonly cpuSeconds: number;
+}
+
+function sampleOf({ operations, latencies, beginMs, cpuSeconds }: Counted): Sample {
+  const seconds = (performance.now() - beginMs) / 1000;
   return {
-    rate: operations / elapsed,
-    cpuPerMillion: ((target.cpuSeconds() - cpu) / operations) * 1e6,
+    rate: operations / seconds,
+    cpuPerMillion: (cpuSeconds / operations) * 1e6,
     latencies,
+    cores: cpuSeconds / seconds,
   };
+}
+
+/** Calls for so long, so that what comes after is measured of compiled code. */
+export async function warmUp({ client, concurrency, seconds, streams = false }: Load): Promise<void> {
+  await run(client, { concurrency, streams, endMs: performance.now() + seconds * 1000 });
 }
 
 interface Loop {
@@ -81,13 +100,11 @@ export async function pacedRound(
     });
   };
   await Promise.all(Array.from({ length: concurrency }, (_, index) => caller(index)));
-  const elapsed = (performance.now() - begin) / 1000;
-  return { rate: chunks / elapsed, cpuPerMillion: ((target.cpuSeconds() - cpu) / chunks) * 1e6, latencies };
+  return sampleOf({ operations: chunks, latencies, beginMs: begin, cpuSeconds: target.cpuSeconds() - cpu });
 }
 
-/** Bytes of memory that each of so many open streams takes. */
+/** Bytes of memory that each of so many open streams takes; the program has had a call before. */
 export async function memoryPerStream(target: PinnedProcess, client: LoadClient, streams: number): Promise<number> {
-  await client.call(0, () => undefined).catch(() => undefined);
   const idle = target.residentBytes();
   let open = 0;
   const calls = Array.from({ length: streams }, async (_, index) => {

@@ -1,5 +1,6 @@
 // A vendor of chat completions that costs as little as it can. The model's name says what to answer:
-// `unary`; `asap-200`: 200 chunks as fast as they are taken; `paced-100-20`: 100 chunks, one every 20 ms.
+// `unary`; `asap-200`: 200 chunks as fast as they are taken; `paced-100-20`: 100 chunks, the first
+// at once and then one every 20 ms.
 import { once } from "node:events";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
@@ -49,7 +50,8 @@ async function sendAtOnce(response: http.ServerResponse, count: number): Promise
 }
 
 function sendPaced(response: http.ServerResponse, count: number, intervalMs: number): void {
-  let sent = 0;
+  response.write(chunk); // at once: what a timer adds would be taken for the relay's
+  let sent = 1;
   const timer = setInterval(() => {
     if (sent++ < count) return void response.write(chunk);
     clearInterval(timer);

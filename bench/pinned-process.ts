@@ -40,12 +40,7 @@ export async function startPinned({ core, args, env = {}, listens = /:(\d+)"/ }:
   const begin = performance.now();
   const child = spawn("taskset", ["-c", String(core), process.execPath, ...args], {
     cwd: folder,
-    env: {
-      PATH: process.env.PATH,
-      HOME: process.env.HOME,
-      ...(process.env.PROF_OUT && { PROF_OUT: process.env.PROF_OUT }),
-      ...env,
-    },
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     stdio: ["ignore", output, output],
   });
   closeSync(output);

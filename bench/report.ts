@@ -2,7 +2,9 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { busyWarning, type MachineLoad } from "./machine-load.ts";
 import { peerVersions } from "./peers.ts";
+import { writeReadme } from "./readme.ts";
 
 /** One goal and what was measured. */
 export interface Verdict {
@@ -32,20 +34,33 @@ export interface Report {
   readonly figures: readonly (readonly string[])[];
   readonly rounds: number;
   readonly notes: readonly string[];
+  readonly load: MachineLoad;
 }
 
-/** Writes results.md and results.svg beside this file. */
+/** Writes results.md and results.svg beside this file, and the figures of the README. */
 export function writeReport(report: Report): void {
-  writeFileSync(path.join(import.meta.dirname, "results.md"), markdown(report));
+  const warning = busyWarning(report.load);
+  writeFileSync(path.join(import.meta.dirname, "results.md"), markdown(report, warning));
   writeFileSync(path.join(import.meta.dirname, "results.svg"), plot(report.verdicts));
+  writeReadme(report.verdicts, `On ${machine()}; all figures are in [bench/results.md](bench/results.md).`, warning);
 }
 
-function markdown({ verdicts, figures, rounds, notes }: Report): string {
+/** What it ran on, and when. */
+function machine(): string {
   const [cpu] = os.cpus();
+  const memory = `${Math.round(os.totalmem() / 1024 ** 3)} GiB`;
+  return `${os.cpus().length} × ${cpu?.model.trim()}, ${memory}, node ${process.version}, ${new Date().toISOString().slice(0, 10)}`;
+}
+
+function markdown({ verdicts, figures, rounds, notes, load }: Report, warning: string | undefined): string {
+  const [before, after] = load.loadAverages;
   return [
     "# Results of `npm run bench`",
     "",
-    `${new Date().toISOString().slice(0, 10)} · ${os.cpus().length} × ${cpu?.model.trim()} · ${os.type()} ${os.release()} · node ${process.version} · ${revision()}`,
+    `${machine()} · ${os.type()} ${os.release()} · ${revision()}`,
+    "",
+    `Load average at the beginning ${before.toFixed(1)}, at the end ${after.toFixed(1)} (the bench alone makes about 2); other programs had ${(load.others * 100).toFixed(0)} % of the cores' time.`,
+    ...(warning ? ["", warning] : []),
     "",
     `Peers: ${peerVersions().join(", ")}. Medians of ${rounds} interleaved rounds; what is measured is pinned to core 0, the mock vendor and the load generator to core 1. Every call's status was checked. CPU is utime + stime of the process under test.`,
     "",
@@ -60,8 +75,8 @@ function markdown({ verdicts, figures, rounds, notes }: Report): string {
     "",
     "## Figures",
     "",
-    "| case | program | per second | µs CPU each | p50 ms | p99 ms |",
-    "|---|---|---|---|---|---|",
+    "| case | program | per second | µs CPU each | p50 ms | p99 ms | its core | load's core |",
+    "|---|---|---|---|---|---|---|---|",
     ...figures.map((cells) => `| ${cells.join(" | ")} |`),
     "",
     ...notes.map((note) => `- ${note}`),
@@ -71,10 +86,15 @@ function markdown({ verdicts, figures, rounds, notes }: Report): string {
 
 function revision(): string {
   try {
-    return `commit ${execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim()} and what was not yet committed`;
+    const commit = git("rev-parse", "--short", "HEAD");
+    return `commit ${commit}${git("status", "--porcelain") === "" ? "" : " and what was not yet committed"}`;
   } catch {
     return "no commit";
   }
+}
+
+function git(...args: readonly string[]): string {
+  return execFileSync("git", args, { encoding: "utf8" }).trim();
 }
 
 const rowHeight = 26;

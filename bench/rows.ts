@@ -2,16 +2,29 @@ import path from "node:path";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { RunRequestSchema } from "../gen/livellm/v1/agent_service_pb.ts";
 import { framesPerCoreSecond, idleStreamBytes } from "./bidi.ts";
+import { type LiveSample, liveRound } from "./live-load.ts";
 import { createGrpcClient } from "./load-clients.ts";
-import { closedLoop, median, memoryPerStream, pacedRound, percentile, type Sample } from "./measure.ts";
+import { closedLoop, median, memoryPerStream, pacedRound, percentile, type Sample, warmUp } from "./measure.ts";
 import { type PinnedProcess, pause, startPinned } from "./pinned-process.ts";
-import { distFolder, gatewayCore, type RelayName, startLivellm, startRelay, startVendor, urlOf } from "./relays.ts";
+import {
+  distFolder,
+  gatewayCore,
+  type Relay,
+  type RelayName,
+  startLivellm,
+  startRelay,
+  startVendor,
+  urlOf,
+} from "./relays.ts";
 
 /** How long and how often. */
 export interface Extent {
   readonly rounds: number;
   readonly seconds: number;
   readonly memoryStreams: number;
+  readonly liveSessions: number;
+  /** How long each program is called before it is measured. */
+  readonly warmSeconds: number;
   readonly say: (what: string) => void;
 }
 
@@ -23,6 +36,14 @@ export interface Measured {
   readonly cpuPerMillion: number;
   readonly p50: number;
   readonly p99: number;
+  /** Shares of a core: of the program, and of what calls it. */
+  readonly cores: number;
+  readonly loadCores: number;
+}
+
+interface RoundSample extends Sample {
+  /** Of the mock vendor and the load generator together. */
+  readonly loadCores: number;
 }
 
 interface Contest {
@@ -36,17 +57,20 @@ interface Contest {
 export async function compareRelays(contest: Contest, extent: Extent): Promise<Figures> {
   const vendor = await startVendor();
   const relays = await Promise.all(contest.relays.map((name) => startRelay(name, vendor)));
-  const samples = new Map<string, Sample[]>(contest.relays.map((name) => [name, []]));
+  const samples = new Map<string, RoundSample[]>(contest.relays.map((name) => [name, []]));
   try {
+    for (const relay of relays) await warmRelay(relay, contest, extent);
     for (let round = 1; round <= extent.rounds; round++) {
       for (const relay of relays) {
         const client = relay.client(contest.model);
         const load = { client, concurrency: contest.concurrency, seconds: extent.seconds };
         const streams = contest.model !== "unary";
-        const sample =
+        const loadCores = watchLoad(relay.process === vendor ? [] : [vendor]);
+        const measured =
           contest.kind === "paced"
             ? await pacedRound(relay.process, load)
             : await closedLoop(relay.process, { ...load, streams });
+        const sample = { ...measured, loadCores: loadCores() };
         await client.close();
         samples.get(relay.name)?.push(sample);
         extent.say(
@@ -60,7 +84,24 @@ export async function compareRelays(contest: Contest, extent: Extent): Promise<F
   return summarise(samples);
 }
 
-function summarise(samples: ReadonlyMap<string, readonly Sample[]>): Figures {
+/** As `npm start`ed programs are after a while: the first calls cost several times as much. */
+async function warmRelay(relay: Relay, { model, concurrency, kind }: Contest, extent: Extent): Promise<void> {
+  const client = relay.client(kind === "paced" ? model.replace(/-\d+-/, "-20-") : model);
+  await warmUp({ client, concurrency, streams: model !== "unary", seconds: extent.warmSeconds });
+  await client.close();
+}
+
+/** Begins to count the CPU of this process and of the vendor beside it; what it returns says how many cores they had since. */
+function watchLoad(beside: readonly PinnedProcess[]): () => number {
+  const seconds = () => {
+    const { user, system } = process.cpuUsage();
+    return beside.reduce((sum, each) => sum + each.cpuSeconds(), (user + system) / 1e6);
+  };
+  const [begin, before] = [performance.now(), seconds()];
+  return () => (seconds() - before) / ((performance.now() - begin) / 1000);
+}
+
+function summarise(samples: ReadonlyMap<string, readonly RoundSample[]>): Figures {
   return new Map(
     [...samples].map(([name, all]) => [
       name,
@@ -69,6 +110,8 @@ function summarise(samples: ReadonlyMap<string, readonly Sample[]>): Figures {
         cpuPerMillion: median(all.map(({ cpuPerMillion }) => cpuPerMillion)),
         p50: median(all.map(({ latencies }) => percentile(latencies, 0.5))),
         p99: median(all.map(({ latencies }) => percentile(latencies, 0.99))),
+        cores: median(all.map(({ cores }) => cores)),
+        loadCores: median(all.map((sample) => sample.loadCores)),
       },
     ]),
   );
@@ -80,6 +123,9 @@ export async function compareMemory(names: readonly RelayName[], extent: Extent)
   for (const name of names) {
     const vendor = await startVendor();
     const relay = await startRelay(name, vendor);
+    const first = relay.client("paced-20-5");
+    await first.call(0, () => undefined);
+    await first.close();
     const bytes = await memoryPerStream(relay.process, relay.client("paced-60-1000"), extent.memoryStreams).finally(
       () => Promise.all([relay.process.stop(), vendor.stop()]),
     );
@@ -87,6 +133,19 @@ export async function compareMemory(names: readonly RelayName[], extent: Extent)
     extent.say(`${name}: ${(bytes / 1024).toFixed(0)} KiB a stream`);
   }
   return found;
+}
+
+/** Live sessions in real time: cores, and how late each frame came; the round with the median of the latest. */
+export async function compareLive(extent: Extent): Promise<LiveSample> {
+  const samples: LiveSample[] = [];
+  for (let round = 1; round <= Math.min(3, extent.rounds); round++) {
+    const sample = await liveRound(extent.liveSessions, Math.max(3, extent.seconds * 5));
+    samples.push(sample);
+    const latest = percentile(sample.lateMs, 1);
+    extent.say(`round ${round}: ${sample.cores.toFixed(2)} cores, the latest frame ${latest.toFixed(0)} ms`);
+  }
+  samples.sort((a, b) => percentile(a.lateMs, 1) - percentile(b.lateMs, 1));
+  return samples[Math.floor((samples.length - 1) / 2)] as LiveSample;
 }
 
 export function startConstant(kind: string): Promise<PinnedProcess> {
@@ -98,16 +157,21 @@ export function startConstant(kind: string): Promise<PinnedProcess> {
 /** Constant unary gRPC answers: the framework alone. */
 export async function compareFrameworks(kinds: readonly string[], extent: Extent): Promise<Figures> {
   const servers = await Promise.all(kinds.map(startConstant));
-  const samples = new Map<string, Sample[]>(kinds.map((kind) => [kind, []]));
+  const samples = new Map<string, RoundSample[]>(kinds.map((kind) => [kind, []]));
+  const clientOf = (server: PinnedProcess) =>
+    createGrpcClient({ url: urlOf(server), path: "/livellm.v1.AgentService/Run", message: constant });
   try {
+    for (const server of servers) {
+      const client = clientOf(server);
+      await warmUp({ client, concurrency: 64, seconds: extent.warmSeconds });
+      await client.close();
+    }
     for (let round = 1; round <= extent.rounds; round++) {
       for (const [i, server] of servers.entries()) {
-        const client = createGrpcClient({
-          url: urlOf(server),
-          path: "/livellm.v1.AgentService/Run",
-          message: constant,
-        });
-        const sample = await closedLoop(server, { client, concurrency: 64, seconds: extent.seconds });
+        const client = clientOf(server);
+        const loadCores = watchLoad([]);
+        const measured = await closedLoop(server, { client, concurrency: 64, seconds: extent.seconds });
+        const sample = { ...measured, loadCores: loadCores() };
         await client.close();
         samples.get(kinds[i] ?? "")?.push(sample);
         extent.say(

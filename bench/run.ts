@@ -1,9 +1,10 @@
-// Measures the gateway against its goals and its peers, and writes results.md and results.svg. Figures are for the product
-// as it ships; `--smoke` shows in two minutes that everything runs, `--rows=1,3` measures some rows, neither writes.
+// Measures the gateway against its goals and its peers, and writes results.md, results.svg and the README's figures. They are
+// for the product as it ships. `--smoke` shows in two minutes that everything runs, `--rows=1,3` measures some rows; neither
+// writes.
 import { execFileSync } from "node:child_process";
-import os from "node:os";
 import path from "node:path";
 import { goals } from "./goals.ts";
+import { busyWarning, watchMachine } from "./machine-load.ts";
 import { installPeers } from "./peers.ts";
 import { distFolder, loadCore } from "./relays.ts";
 import { type Verdict, writeReport } from "./report.ts";
@@ -19,7 +20,9 @@ const begin = performance.now();
 const extent: Extent = {
   rounds: smoke ? 1 : 5,
   seconds: smoke ? 0.5 : 2,
+  warmSeconds: smoke ? 0.3 : 3,
   memoryStreams: smoke ? 50 : 1_000,
+  liveSessions: smoke ? 50 : 1_000,
   say: (what) => process.stderr.write(`${((performance.now() - begin) / 1000).toFixed(0).padStart(5)} s  ${what}\n`),
 };
 
@@ -29,10 +32,11 @@ build();
 
 const verdicts: Verdict[] = [];
 const figures: (readonly string[])[] = [];
-const notes: string[] = [loadNote("beginning")];
-for (const goal of goals) {
-  if (only && !goal.rows.some((row) => only.includes(row))) continue;
-  extent.say(`— rows ${goal.rows.join(", ")}: ${goal.title}`);
+const notes: string[] = [];
+const machineLoad = watchMachine();
+const wanted = goals.filter(({ rows }) => !only || rows.some((row) => only.includes(row)));
+for (const [i, goal] of wanted.entries()) {
+  extent.say(`— ${i + 1} of ${wanted.length}, row ${goal.rows.join(", ")}: ${goal.title}`);
   const found = await goal.measure(extent);
   verdicts.push(...found.verdicts);
   figures.push(...found.figures);
@@ -41,14 +45,10 @@ for (const goal of goals) {
     extent.say(`  ${share <= 1 ? "met   " : "MISSED"} ${row}. ${what}: ${measured} (goal ${bound})`);
   }
 }
-notes.push(loadNote("end"));
-if (!smoke && !only) writeReport({ verdicts, figures, rounds: extent.rounds, notes });
-
-/** Both cores are meant to be the bench's own; a reader has to know when they were not. */
-function loadNote(when: string): string {
-  const [load = 0] = os.loadavg();
-  return `Load average at the ${when}: ${load.toFixed(1)} (the bench alone makes about 2).`;
-}
+const load = machineLoad();
+const warning = busyWarning(load);
+if (warning) extent.say(warning);
+if (!smoke && !only) writeReport({ verdicts, figures, rounds: extent.rounds, notes, load });
 
 /** A build of its own: another one may be in use. */
 function build(): void {
