@@ -21,7 +21,7 @@ const extent: Extent = {
   rounds: smoke ? 1 : 5,
   seconds: smoke ? 0.5 : 2,
   warmSeconds: smoke ? 0.3 : 3,
-  memoryStreams: smoke ? 50 : 1_000,
+  memoryStreams: smoke ? 200 : 1_000,
   liveSessions: smoke ? 50 : 1_000,
   say: (what) => process.stderr.write(`${((performance.now() - begin) / 1000).toFixed(0).padStart(5)} s  ${what}\n`),
 };
