@@ -8,7 +8,7 @@ import type { PostgresAddress } from "./postgres-address.ts";
  */
 export function explainPostgres(error: unknown, address: PostgresAddress): FailedQuery {
   const code = codeOf(error);
-  const reason = reasonByCode(code, address);
+  const reason = reasonByCode(code, address) ?? reasonByMessage(error);
   if (reason !== undefined) return { away: true, passes: false, reason };
   if (!(error instanceof pg.DatabaseError)) return { away: true, passes: true, reason: unreachable(error, code) };
   if (passing.test(code)) return { away: true, passes: true, reason: `does not take queries at the moment (${code})` };
@@ -43,12 +43,17 @@ const tlsReasons: Readonly<Record<string, string>> = Object.fromEntries(
   ].map(([code, what]) => [code, `has a certificate that is ${what}: name its authority with sslrootcert=FILE`]),
 );
 
-/** What is not the server's answer: the network's, the system's, or `pg`'s own. */
-function unreachable(error: unknown, code: string): string {
+/** What `pg` says itself and gives no code. */
+function reasonByMessage(error: unknown): string | undefined {
   const message = error instanceof Error ? error.message : "";
   if (message.includes("password must be a string")) return "wants a password, and DATABASE_URL has none";
   if (message.includes("does not support SSL")) return "does not speak TLS: write sslmode=disable if that is right";
-  if (/timeout/i.test(message)) return "does not answer in time";
+  return undefined;
+}
+
+/** What is not the server's answer: the network's, the system's, or `pg`'s own. */
+function unreachable(error: unknown, code: string): string {
+  if (error instanceof Error && /timeout/i.test(error.message)) return "does not answer in time";
   return `cannot be reached (${code || "the connection has ended"})`;
 }
 

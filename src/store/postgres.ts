@@ -62,6 +62,8 @@ function openPool(options: pg.PoolConfig): pg.Pool {
   const pool = new pg.Pool(options);
   // One that breaks while nobody uses it is out of the pool by now; the next query finds out whether others can be had.
   pool.on("error", () => undefined);
+  // One that breaks in the middle of a query fails that, and says so once more, which would end the process.
+  pool.on("connect", (client) => client.on("error", () => undefined));
   return pool;
 }
 

@@ -13,6 +13,7 @@ import { run } from "../support/process.ts";
 import { describeAccessStores } from "./access-contract.ts";
 import { describeProviderStore } from "./contract.ts";
 import { bareDraft, canary, fullDraft } from "./provider-drafts.ts";
+import { describeResealing } from "./reseal-contract.ts";
 import { describeRouteStore } from "./route-contract.ts";
 
 const sealer = createSealer(randomBytes(32));
@@ -30,6 +31,7 @@ describeRouteStore("sqlite in memory", () => openStore("sqlite::memory:", sealer
 describeRouteStore("sqlite file", () => openStore(`sqlite:${file}`, sealer));
 describeAccessStores("sqlite in memory", () => openStore("sqlite::memory:", sealer));
 describeAccessStores("sqlite file", () => openStore(`sqlite:${file}`, sealer));
+describeResealing("sqlite file", (each) => openStore(`sqlite:${file}`, each));
 
 describe("a sqlite file", () => {
   it("keeps its providers when it is opened again", async () => {

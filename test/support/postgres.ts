@@ -27,25 +27,29 @@ export const postgres: ForeignTool = {
 export interface PostgresServer extends AsyncDisposable {
   readonly port: number;
   readonly folder: string;
+  /** Whose its files are: a user and a group. */
+  readonly owner: readonly [uid: number, gid: number];
   /** Makes an empty database, owned by a user `livellm` whose password is {@link postgresPassword}; gives its address. */
   createDatabase(): Promise<string>;
   /** Runs statements as the superuser, in the database of this address, or in `postgres`. */
   execute(statements: string, databaseUrl?: string): Promise<readonly Readonly<Record<string, unknown>>[]>;
   /** Stops it as `pg_ctl stop -m fast`, or as a crash. Its data stays. */
   stop(how?: "fast" | "crash"): Promise<void>;
-  start(): Promise<void>;
+  /** Nothing when it runs. */
+  start(settings?: readonly string[]): Promise<void>;
 }
 
 /** Odd enough to be found wherever it must not be. */
 export const postgresPassword = "pw-canary-4b1f9e27c6d0";
 
-export async function startPostgres(settings: readonly string[] = []): Promise<PostgresServer> {
+export async function startPostgres(): Promise<PostgresServer> {
   const folder = mkdtempSync(path.join(os.tmpdir(), "livellm-postgres-"));
   const owner = ownerOf(folder);
   makeCluster(folder, owner);
   const port = await freePort();
   let server: ChildProcess | undefined;
-  const start = async () => {
+  const start = async (settings: readonly string[] = []) => {
+    if (server && server.exitCode === null) return;
     const options = ["-c", `port=${port}`, ...settings.flatMap((setting) => ["-c", setting])];
     server = spawn(path.join(programs, "postgres"), ["-D", path.join(folder, "data"), ...fixed(folder), ...options], {
       ...owner,
@@ -77,6 +81,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
   return {
     port,
     folder,
+    owner: [owner.uid ?? process.getuid?.() ?? 0, owner.gid ?? process.getgid?.() ?? 0],
     execute,
     stop,
     start,
