@@ -135,7 +135,10 @@ const usualCallsPerCaller = 4096;
 export function readConfig(environment: Variables): Config {
   const problems = problemsOf(environment);
   if (problems.length > 0) throw wrongVariables(problems);
-  const env = readVariables(environment);
+  return configOf(readVariables(environment));
+}
+
+function configOf(env: Environment): Config {
   return Object.freeze({
     host: env.HOST,
     port: env.PORT,
@@ -194,6 +197,11 @@ export function readConfig(environment: Variables): Config {
   });
 }
 
+/** The configuration of what an environment says where it can be used; the rest is as if it were not set. */
+export function readUsableConfig(environment: Variables): Config {
+  return configOf(usablePartOf(environment));
+}
+
 /** The ids of the providers that an environment makes, whatever else is wrong with it. Ollama is one wherever it answers. */
 export function providersOf(environment: Variables): readonly string[] {
   return ["local", "ollama", ...environmentProviders(usablePartOf(environment)).map(({ kind }) => kind)];
@@ -201,7 +209,7 @@ export function providersOf(environment: Variables): readonly string[] {
 
 function tlsFiles(env: Environment): Config["tls"] {
   const { LIVELLM_TLS_CERT: cert, LIVELLM_TLS_KEY: key, LIVELLM_TLS_CLIENT_CA: clientCa } = env;
-  return cert === "" ? undefined : { cert, key, ...(clientCa !== "" && { clientCa }) };
+  return cert === "" || key === "" ? undefined : { cert, key, ...(clientCa !== "" && { clientCa }) };
 }
 
 function environmentProviders(env: Environment): readonly EnvironmentProvider[] {

@@ -14,12 +14,18 @@ export function environmentOf({ config }: ConfigurationOptions, { environment }:
   return config === undefined ? environment : { ...environment, LIVELLM_CONFIG: config };
 }
 
-/** The configuration that `serve` would have. Throws a CommandFailure with everything that is wrong with it. */
+/**
+ * The configuration that `serve` would have. Throws a CommandFailure with everything that is wrong with it, files and
+ * addresses included.
+ */
 export async function readConfiguration(options: ConfigurationOptions, terminal: Terminal): Promise<Config> {
   // Loaded when it is needed: it brings what every kind of provider knows of itself.
-  const { loadConfig } = await import("../load-config.ts");
+  const [{ loadConfig }, { inspectConfig }] = await Promise.all([
+    import("../load-config.ts"),
+    import("../inspect-config.ts"),
+  ]);
   try {
-    return await loadConfig(environmentOf(options, terminal));
+    return await loadConfig(environmentOf(options, terminal), inspectConfig);
   } catch (error) {
     throw new CommandFailure(exitCodes.failed, (error instanceof Error ? error.message : String(error)).split("\n"));
   }

@@ -18,8 +18,8 @@ export interface ConfigFileContext {
   readonly environment: Variables;
   readonly kinds: ReadonlyMap<string, ProviderKind>;
   readonly checkSettings: (kind: string, settings: JsonObject) => readonly Violation[];
-  /** What is wrong with these settings of the file, beside the environment's. */
-  readonly problemsOf: (settings: Variables) => readonly { readonly name: string; readonly problem: string }[];
+  /** What is wrong with its settings, read as the environment's. */
+  readonly problems: readonly { readonly name: string; readonly problem: string }[];
   /** The providers there are without the file, given its settings. */
   readonly otherProviders: (settings: Variables) => readonly string[];
 }
@@ -50,7 +50,7 @@ export function readConfigFile(file: string, text: string, context: ConfigFileCo
     ...resolved.findings,
     ...findSections(content),
     ...ofSettings,
-    ...context.problemsOf(settings).map(({ name, problem }) => ({ path: ["settings", name], problem })),
+    ...context.problems.map(({ name, problem }) => ({ path: ["settings", name], problem })),
     ...ofFile.findings,
     ...ofRoutes,
     ...findRepeated(items.providers, "providers", "id"),

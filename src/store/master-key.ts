@@ -21,11 +21,16 @@ const makeOne = "make one with: openssl rand -hex 32";
  * is made (mode 0600, with a warning) when it is missing, but for a shared database. Throws `failed_precondition`, never showing the key.
  */
 export async function loadMasterKey(source: MasterKeySource, warn: (message: string) => void): Promise<Uint8Array> {
-  if (source.masterKeyHex !== undefined) return parseKey(source.masterKeyHex, "LIVELLM_MASTER_KEY");
+  if (source.masterKeyHex !== undefined) return parseMasterKey(source.masterKeyHex);
   if (source.shared) throw unusable(`LIVELLM_MASTER_KEY must be set for a database that servers share: ${makeOne}`);
   if (source.dataFolder === undefined) return randomBytes(keyBytes);
   const file = path.join(source.dataFolder, "master.key");
   return (await readKeyFile(file, warn)) ?? (await makeKeyFile(file, warn));
+}
+
+/** The key of `LIVELLM_MASTER_KEY`. Throws `failed_precondition`, never showing it. */
+export function parseMasterKey(hex: string): Uint8Array {
+  return parseKey(hex, "LIVELLM_MASTER_KEY");
 }
 
 /** The keys of `LIVELLM_OLD_MASTER_KEYS`, which only open. Throws `failed_precondition`, never showing one. */

@@ -81,6 +81,29 @@ describe("livellm check-config", () => {
     expect(port.stderr).toMatch(/PORT: it must be .*; LIVELLM_TLS_CERT: TLS needs both/);
   });
 
+  test("looks at files, keys and addresses, which serve would stumble over one by one", async () => {
+    const file = written(
+      "deeper.yaml",
+      [
+        "settings:",
+        "  DATABASE_URL: mysql://user:sk-password@db",
+        "  LIVELLM_ALLOWED_ADDRESSES: [10.0.0.0/99]",
+        "  LIVELLM_CATALOGUE: nowhere.json",
+      ].join("\n"),
+    );
+    const env = { LIVELLM_TLS_CERT: "no.pem", LIVELLM_TLS_KEY: "no.key", LIVELLM_MASTER_KEY: "short-secret-key" };
+    const { code, stderr } = await check(file, env);
+    expect([code, stderr.split("\n")[0]]).toEqual([1, "livellm: there are 5 mistakes in the configuration"]);
+    expect(stderr).toMatch(/^ {2}deeper\.yaml:2:3: settings\.DATABASE_URL: .*cannot be used/m);
+    expect(stderr).toMatch(
+      /^ {2}deeper\.yaml:3:3: settings\.LIVELLM_ALLOWED_ADDRESSES: "10\.0\.0\.0\/99" is no host name/m,
+    );
+    expect(stderr).toMatch(/^ {2}deeper\.yaml:4:3: settings\.LIVELLM_CATALOGUE: ENOENT/m);
+    expect(stderr).toMatch(/^ {2}environment: LIVELLM_MASTER_KEY: .*64 hexadecimal digits/m);
+    expect(stderr).toMatch(/^ {2}environment: LIVELLM_TLS_CERT: the TLS file no\.pem cannot be read/m);
+    expect(stderr).not.toMatch(/sk-password|short-secret/);
+  });
+
   test("accepts the example of docs/configuration.md", async () => {
     const [example] = codeBlocks("docs/configuration.md").filter(({ language }) => language === "yaml");
     mkdirSync(path.join(folder, "example"), { recursive: true });

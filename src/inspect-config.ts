@@ -1,0 +1,34 @@
+import { readFileSync } from "node:fs";
+import type { Config } from "./config.ts";
+import type { VariableProblem } from "./environment.ts";
+import { createCatalogue } from "./routing/catalogue.ts";
+import { databaseNamed } from "./store/database-url.ts";
+import { parseMasterKey, parseOldKeys } from "./store/master-key.ts";
+import { readTlsFiles } from "./transport/tls-files.ts";
+import { allowedAddresses } from "./upstream/guard-allowed.ts";
+
+/** What would keep a gateway of this configuration from starting, as far as can be seen without starting one. */
+export async function inspectConfig(config: Config): Promise<readonly VariableProblem[]> {
+  const found = await Promise.all(
+    Object.entries(inspections).map(async ([name, inspect]) => {
+      try {
+        await inspect(config);
+        return [];
+      } catch (error) {
+        return [{ name, problem: error instanceof Error ? error.message : String(error) }];
+      }
+    }),
+  );
+  return found.flat();
+}
+
+/** By the setting that is to blame. */
+const inspections: Readonly<Record<string, (config: Config) => unknown>> = {
+  DATABASE_URL: ({ databaseUrl }) => databaseNamed(databaseUrl.reveal()),
+  LIVELLM_MASTER_KEY: ({ masterKey }) => masterKey && parseMasterKey(masterKey.reveal()),
+  LIVELLM_OLD_MASTER_KEYS: ({ oldMasterKeys }) => parseOldKeys(oldMasterKeys.map((key) => key.reveal())),
+  LIVELLM_CATALOGUE: ({ catalogueFile }) =>
+    catalogueFile === "" || createCatalogue(undefined, JSON.parse(readFileSync(catalogueFile, "utf8"))),
+  LIVELLM_ALLOWED_ADDRESSES: (config) => allowedAddresses(config.allowedAddresses),
+  LIVELLM_TLS_CERT: ({ tls }) => tls && readTlsFiles(tls),
+};
