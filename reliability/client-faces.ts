@@ -3,6 +3,7 @@ import {
   type DescMethod,
   type DescMethodBiDiStreaming,
   type DescMethodServerStreaming,
+  type DescMethodUnary,
   fromBinary,
   fromJson,
   type JsonObject,
@@ -18,9 +19,9 @@ import { WebSocket } from "ws";
 import { ErrorDetailSchema } from "../gen/livellm/v1/error_pb.ts";
 import type { StreamOutcome, StreamStatus } from "../test/support/faces.ts";
 
-/** A call that streams its answer. Messages in their JSON form. */
+/** A call, whose answer may be a stream. Messages in their JSON form. */
 export interface FaceCall {
-  readonly method: DescMethodServerStreaming | DescMethodBiDiStreaming;
+  readonly method: DescMethodUnary | DescMethodServerStreaming | DescMethodBiDiStreaming;
   readonly requests: Iterable<object> | AsyncIterable<object>;
   /** Sees each event as it comes, heartbeats left out. */
   readonly onEvent?: (event: JsonObject) => void;
@@ -28,7 +29,7 @@ export interface FaceCall {
   readonly keeps?: boolean;
 }
 
-/** One framing of a stream, through a client that keeps its connections. */
+/** One framing of a call, through a client that keeps its connections. */
 export interface ClientFace {
   readonly name: string;
   /** Whether the client's side may stream too. */
@@ -50,6 +51,12 @@ export function openFaces(url: string): readonly ClientFace[] {
   ];
 }
 
+/** Every framing of a unary call. */
+export function openUnaryFaces(url: string): readonly ClientFace[] {
+  const faces = openFaces(url).filter(({ name }) => name !== "SSE" && name !== "NDJSON");
+  return [...faces, plainFace("JSON", url, "application/json", readLines)];
+}
+
 function rpcFace(name: string, isDuplex: boolean, transport: Transport): ClientFace {
   return {
     name,
@@ -57,8 +64,7 @@ function rpcFace(name: string, isDuplex: boolean, transport: Transport): ClientF
     async call({ method, requests, onEvent, keeps = true }, signal) {
       const events: JsonObject[] = [];
       try {
-        const answer = await transport.stream(method, signal, undefined, undefined, messages(method.input, requests));
-        for await (const message of answer.message) {
+        for await (const message of answersOf(transport, { method, requests }, signal)) {
           if (keeps) keep(events, toJson(method.output, message as Message) as JsonObject, onEvent);
         }
         return { events, status: { code: "ok", message: "", detail: undefined } };
@@ -67,6 +73,21 @@ function rpcFace(name: string, isDuplex: boolean, transport: Transport): ClientF
       }
     },
   };
+}
+
+async function* answersOf(
+  transport: Transport,
+  { method, requests }: Pick<FaceCall, "method" | "requests">,
+  signal: AbortSignal,
+): AsyncGenerator<Message> {
+  if (method.methodKind === "unary") {
+    const [request] = await Array.fromAsync(requests);
+    const message = fromJson(method.input, request as JsonValue);
+    yield (await transport.unary(method, signal, undefined, undefined, message)).message;
+  } else {
+    const answer = await transport.stream(method, signal, undefined, undefined, messages(method.input, requests));
+    yield* answer.message;
+  }
 }
 
 async function* messages(schema: DescMessage, requests: FaceCall["requests"]): AsyncGenerator<Message> {
@@ -100,6 +121,8 @@ function plainFace(
       const init = { method: "POST", headers, body: JSON.stringify(request), signal };
       const response = await fetch(url + pathOf(method), init);
       if (!response.ok) return { events: [], status: readStatus((await response.json()) as JsonObject) };
+      const ok = { code: "ok", message: "", detail: undefined };
+      if (method.methodKind === "unary") return { events: [(await response.json()) as JsonObject], status: ok };
       const events: JsonObject[] = [];
       const body = response.body?.pipeThrough(new TextDecoderStream()) ?? [];
       for await (const line of read(body as AsyncIterable<string>)) {
