@@ -51,13 +51,15 @@ export async function expandRoute(
   const { providers } = options;
   const { strategy } = route;
   checkTargets(route.targets, providers);
-  const named = await expandAll(route.targets, { firstIndex: 0, strategy, ...options }, signal);
+  const asked = indexed(route.targets, 0);
+  const located = asked.some(namesModelAlone) ? await locateAll(asked, { ...options, strategy }, signal) : asked;
+  const named = located.flatMap((target) => withFallbackModel(target, providers));
   const settings = route.targets.length === 1 && named[0] ? settingsOf(named[0], providers) : undefined;
-  const fallbacks = settings?.fallbacks ?? [];
-  checkTargets(fallbacks, providers);
-  const added = await locateAll(fallbacks, { firstIndex: 1, strategy, ...options }, signal);
-  const used = strategy === undefined && settings?.strategy === "parallel" ? ofFirstProvider(named) : named;
-  return { targets: [...used, ...added], strategy: strategy ?? settings?.strategy };
+  if (!settings) return { targets: named, strategy };
+  checkTargets(settings.fallbacks, providers);
+  const added = await locateAll(indexed(settings.fallbacks, 1), { ...options, strategy }, signal);
+  const used = strategy === undefined && settings.strategy === "parallel" ? ofFirstProvider(named) : named;
+  return { targets: [...used, ...added], strategy: strategy ?? settings.strategy };
 }
 
 /** The same as for a race that the caller asked for: see `locate`. */
@@ -66,24 +68,20 @@ function ofFirstProvider(targets: readonly IndexedTarget[]): readonly IndexedTar
 }
 
 interface Placing extends LocateOptions, Pick<ExpandOptions, "mayUse"> {
-  readonly firstIndex: number;
   readonly strategy: Strategy | undefined;
 }
 
-async function expandAll(targets: readonly Target[], placing: Placing, signal: AbortSignal) {
-  const located = await locateAll(targets, placing, signal);
-  return located.flatMap((target) => withFallbackModel(target, placing.providers));
+function indexed(targets: readonly Target[], firstIndex: number): readonly IndexedTarget[] {
+  return targets.map((target, i) => ({ ...target, index: firstIndex + i }));
 }
 
 async function locateAll(
-  targets: readonly Target[],
+  targets: readonly IndexedTarget[],
   placing: Placing,
   signal: AbortSignal,
 ): Promise<readonly IndexedTarget[]> {
-  const indexed = targets.map((target, i) => ({ ...target, index: placing.firstIndex + i }));
-  if (!indexed.some(namesModelAlone)) return indexed;
   const located = await Promise.all(
-    indexed.map((target) => (namesModelAlone(target) ? locate(target, placing, signal) : [target])),
+    targets.map((target) => (namesModelAlone(target) ? locate(target, placing, signal) : [target])),
   );
   return located.flat();
 }

@@ -53,7 +53,8 @@ const maxSamples = 32;
 
 interface ModelHealth {
   readonly breaker: CircuitBreaker;
-  samples: readonly Sample[];
+  /** The newest last. */
+  readonly samples: Sample[];
 }
 
 interface ProviderHealth {
@@ -162,7 +163,8 @@ export class HealthMemory {
   }
 
   #keep(known: ModelHealth, sample: Sample): void {
-    known.samples = [...known.samples.slice(1 - maxSamples), sample];
+    if (known.samples.length >= maxSamples) known.samples.shift();
+    known.samples.push(sample);
   }
 
   #samples({ id, revision }: ProviderVersion, model: string | undefined): readonly Sample[] {
@@ -197,8 +199,9 @@ export class HealthMemory {
 function keepNewest<Value>(map: Map<string, Value>, key: string, value: Value, most: number): Value {
   map.delete(key);
   map.set(key, value);
+  if (map.size <= most) return value;
   const [oldest] = map.keys();
-  if (map.size > most && oldest !== undefined) map.delete(oldest);
+  if (oldest !== undefined) map.delete(oldest);
   return value;
 }
 

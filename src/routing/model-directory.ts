@@ -1,7 +1,7 @@
 import type { LivellmError } from "../core/error.ts";
 import type { ListedModel } from "../core/models.ts";
 import type { Pricing } from "../core/pricing.ts";
-import type { ProviderConfig } from "../core/provider.ts";
+import type { ProviderConfig, ProviderKind } from "../core/provider.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { type Clock, steadyClock } from "./clock.ts";
 import { describeModel, type KnownModel } from "./known-model.ts";
@@ -54,12 +54,12 @@ export function createModelDirectory(options: ModelDirectoryOptions): ModelDirec
     const lists = await Promise.all(configs.map((config) => modelsOf(config, get(listings.of(config)), options)));
     return { models: lists.flatMap(({ models }) => models), failures: lists.flatMap(({ failures }) => failures) };
   };
+  const describe = (config: ProviderConfig, kind: ProviderKind, listed: ListedModel) =>
+    describeModel(listed, { config, kind, abilities: undefined, catalogue });
   const known = (provider: string, model: string): KnownModel | undefined => {
     const config = providers.get(provider);
     const kind = config && providers.kind(config.kind);
-    if (!kind) return undefined;
-    const listed = listings.of(config).current.models?.find((one) => isNamed(one, model));
-    return describeModel(listed ?? { id: model }, { config, kind, abilities: undefined, catalogue });
+    return kind && listings.known(config, model, (listed) => describe(config, kind, listed));
   };
   return {
     list: (provider, signal) => read(provider, (listing) => listing.get(signal)),
@@ -76,23 +76,54 @@ export function isNamed({ id, aliases }: ListedModel, name: string): boolean {
   return id === name || (aliases?.includes(name) ?? false);
 }
 
+/** A kept list, and what has been described of it: every call asks what is known of its model. */
+interface KeptListing {
+  readonly revision: string;
+  readonly listing: ProviderListing;
+  readonly described: Map<string, KnownModel>;
+  /** The list that `described` is of. */
+  models: readonly ListedModel[] | undefined;
+}
+
+/** Callers may ask for any name. */
+const maxDescribed = 1_000;
+
 /** The kept lists; a provider that has changed is asked anew. */
 class Listings {
   readonly #options: ModelDirectoryOptions;
-  readonly #kept = new Map<string, { readonly revision: string; readonly listing: ProviderListing }>();
+  readonly #kept = new Map<string, KeptListing>();
 
   constructor(options: ModelDirectoryOptions) {
     this.#options = options;
   }
 
   of(config: ProviderConfig): ProviderListing {
+    return this.#keep(config).listing;
+  }
+
+  known(config: ProviderConfig, model: string, describe: (listed: ListedModel) => KnownModel): KnownModel {
+    const kept = this.#keep(config);
+    const { models } = kept.listing.current;
+    if (kept.models !== models || kept.described.size >= maxDescribed) kept.described.clear();
+    kept.models = models;
+    const known = kept.described.get(model) ?? describe(models?.find((one) => isNamed(one, model)) ?? { id: model });
+    kept.described.set(model, known);
+    return known;
+  }
+
+  #keep(config: ProviderConfig): KeptListing {
     const kept = this.#kept.get(config.id);
-    if (kept?.revision === config.revision) return kept.listing;
+    if (kept?.revision === config.revision) return kept;
     kept?.listing.close();
     const { clock = steadyClock, listing } = this.#options;
     const ask = (signal: AbortSignal) => askFor(config, this.#options, signal);
-    const made = new ProviderListing({ ...usualListing, ...listing, clock, provider: config.id, ask });
-    this.#kept.set(config.id, { revision: config.revision, listing: made });
+    const made = {
+      revision: config.revision,
+      listing: new ProviderListing({ ...usualListing, ...listing, clock, provider: config.id, ask }),
+      described: new Map<string, KnownModel>(),
+      models: undefined,
+    };
+    this.#kept.set(config.id, made);
     return made;
   }
 

@@ -1,5 +1,6 @@
 /** Whether a model's name fits a pattern in which `*` stands for any characters. */
 export function fitsPattern(model: string, pattern: string): boolean {
+  if (!pattern.includes("*")) return model === pattern;
   const source = pattern
     .split("*")
     .map((piece) => piece.replace(/[.+?^${}()|[\]\\]/g, "\\$&"))

@@ -89,8 +89,9 @@ export class ProviderPool {
   }
 
   #evict(): void {
+    if (this.#built.size <= maxBuilt) return;
     const [oldest] = this.#built.keys();
-    if (this.#built.size > maxBuilt && oldest !== undefined) this.#retire(oldest);
+    if (oldest !== undefined) this.#retire(oldest);
   }
 
   #retire(key: string): void {

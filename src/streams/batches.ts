@@ -10,7 +10,7 @@ export interface Batched<T> extends AsyncIterable<T> {
 
 /** Makes a stream of batches one that can be read item by item too. To be read once, in the one way or the other. */
 export function batched<T>(source: AsyncIterable<readonly T[]>): Batched<T> {
-  return { [batches]: source, [Symbol.asyncIterator]: () => itemsOf(source) };
+  return new BatchedStream(source);
 }
 
 /** The batches of a stream as they come; of one that has none, each item by itself. */
@@ -47,6 +47,18 @@ class Opening<T> implements AsyncIterator<T, undefined> {
     this.#opening ??= this.#open().then((stream) => stream[Symbol.asyncIterator]());
     this.#source = await this.#opening;
     return this.#source.next();
+  }
+}
+
+class BatchedStream<T> implements Batched<T> {
+  readonly [batches]: AsyncIterable<readonly T[]>;
+
+  constructor(source: AsyncIterable<readonly T[]>) {
+    this[batches] = source;
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    return itemsOf(this[batches]);
   }
 }
 

@@ -33,6 +33,7 @@ export interface ToolSetOptions {
  * be used, and a violation for two tools of one name or a tool choice that names none of them.
  */
 export async function openToolSet(options: ToolSetOptions, signal: AbortSignal): Promise<ToolSet> {
+  if (options.sources.length === 0 && !options.toolChoice) return noTools;
   const servers = await openServers(options, signal);
   try {
     return toolSetOf(options, servers);
@@ -74,7 +75,7 @@ interface OfferedTool extends NamedTool {
   readonly call?: (input: JsonObject, signal: AbortSignal) => Promise<ToolAnswer>;
 }
 
-function toolSetOf({ sources, toolChoice }: ToolSetOptions, servers: Servers): ToolSet {
+function toolSetOf({ sources, toolChoice }: Omit<ToolSetOptions, "fetch">, servers: Servers): ToolSet {
   const all = sources.flatMap((source, i) => toolsOf(source, i, servers));
   checkToolNames(all, toolChoice?.toolNames ?? []);
   const served = new Map(all.filter(({ call }) => call).map((tool) => [tool.name, tool]));
@@ -88,6 +89,9 @@ function toolSetOf({ sources, toolChoice }: ToolSetOptions, servers: Servers): T
     [Symbol.dispose]: () => close(servers.values()),
   };
 }
+
+/** Most runs have none. */
+const noTools: ToolSet = toolSetOf({ sources: [] }, new Map());
 
 function toolsOf(source: ToolSource, position: number, servers: Servers): readonly OfferedTool[] {
   if (source.type !== "mcp-server") {

@@ -10,8 +10,8 @@ import { object, objects, strings, text, type Unchecked } from "./json-fields.ts
 /** One chunk of an answer, or a whole unary one, checked; what is not there is empty. */
 export interface Chunk {
   readonly model: string;
-  readonly error?: JsonObject;
-  readonly usage?: JsonObject;
+  readonly error: JsonObject | undefined;
+  readonly usage: JsonObject | undefined;
   readonly finishReason: string;
   readonly content: string;
   readonly refusal: string;
@@ -20,7 +20,7 @@ export interface Chunk {
   readonly toolCalls: readonly ToolCallPiece[];
   readonly citations: readonly Citation[];
   readonly imageUrls: readonly string[];
-  readonly audio?: { readonly data: string; readonly transcript: string };
+  readonly audio: { readonly data: string; readonly transcript: string } | undefined;
   readonly hasChoice: boolean;
   readonly metadata: JsonObject;
 }
@@ -70,7 +70,10 @@ export function parseJson(data: string): JsonObject {
   throw unreadableAnswer("an event that is not a JSON object");
 }
 
-/** Reads a chunk, or a unary answer: what is `delta` in the one is `message` in the other. */
+/**
+ * Reads a chunk, or a unary answer: what is `delta` in the one is `message` in the other. Nearly every chunk is a piece of
+ * text: what else there could be costs it no list of its own, and all chunks have one shape. That halved its time.
+ */
 export function toChunk(value: JsonObject, context: AnswerContext): Chunk {
   const chunk = value as Unchecked<VendorChunk>;
   const choice = firstChoice(chunk.choices);
@@ -79,32 +82,35 @@ export function toChunk(value: JsonObject, context: AnswerContext): Chunk {
   const error = chunk.error ?? groq.error ?? (value.object === "error" ? value : undefined);
   return {
     model: text(chunk.model),
-    ...(error && { error: errorOf(error) }),
-    ...usageOf(chunk.usage ?? groq.usage),
+    error: error ? errorOf(error) : undefined,
+    usage: objectOrNone(chunk.usage ?? groq.usage),
     finishReason: text(choice?.finish_reason),
     content: contentOf(delta.content, "text"),
     refusal: text(delta.refusal),
     reasoning: reasoningOf(delta, context),
-    reasoningDetails: context.reasoning?.details ? objects(delta.reasoning_details) : [],
-    toolCalls: objects(delta.tool_calls).map((call, position) => ({
-      ...toToolCallPiece(call),
-      ...(choice?.message !== undefined && { index: position }),
-    })),
-    citations: [...objects(delta.annotations).flatMap(toCitation), ...strings(chunk.citations).map(toSource)],
-    imageUrls: objects(delta.images).map((image) => text(object(image.image_url).url)),
-    ...audioOf(delta.audio),
+    reasoningDetails: context.reasoning?.details ? objects(delta.reasoning_details) : none,
+    toolCalls: delta.tool_calls ? toolCallsOf(delta.tool_calls, choice?.message !== undefined) : none,
+    citations: delta.annotations || chunk.citations ? citationsOf(delta.annotations, chunk.citations) : none,
+    imageUrls: delta.images ? objects(delta.images).map((image) => text(object(image.image_url).url)) : none,
+    audio: isJsonObject(delta.audio) ? audioOf(delta.audio) : undefined,
     hasChoice: choice !== undefined,
     metadata: choice?.finish_reason ? metadataOf(value) : nothing,
   };
 }
 
+const none: readonly never[] = [];
+
 /** Only the first choice: one answer is what was asked for. */
 function firstChoice(choices: unknown): Unchecked<VendorChoice> | undefined {
-  return objects(choices).find(({ index }) => (index ?? 0) === 0);
+  return Array.isArray(choices) ? choices.find(isFirst) : undefined;
 }
 
-function usageOf(usage: unknown): Pick<Chunk, "usage"> {
-  return isJsonObject(usage) ? { usage } : {};
+function isFirst(choice: unknown): boolean {
+  return isJsonObject(choice) && (choice.index ?? 0) === 0;
+}
+
+function objectOrNone(value: unknown): JsonObject | undefined {
+  return isJsonObject(value) ? value : undefined;
 }
 
 function reasoningOf(delta: Unchecked<VendorDelta>, { reasoning }: AnswerContext): string {
@@ -116,10 +122,16 @@ function reasoningOf(delta: Unchecked<VendorDelta>, { reasoning }: AnswerContext
 /** Content is a string, or with Mistral a list of `text` and `thinking`, which holds a list again. */
 function contentOf(content: unknown, type: "text" | "thinking"): string {
   if (typeof content === "string") return type === "text" ? content : "";
+  if (!content) return "";
   return objects(content)
     .filter((piece) => piece.type === type)
     .map((piece) => (type === "text" ? text(piece.text) : contentOf(piece.thinking, "text")))
     .join("");
+}
+
+/** In a whole answer their positions tell them apart. */
+function toolCallsOf(calls: unknown, whole: boolean): readonly ToolCallPiece[] {
+  return objects(calls).map((call, position) => ({ ...toToolCallPiece(call), ...(whole && { index: position }) }));
 }
 
 function toToolCallPiece(call: JsonObject): ToolCallPiece {
@@ -134,6 +146,10 @@ function toToolCallPiece(call: JsonObject): ToolCallPiece {
     // Some servers give the object itself.
     arguments: isJsonObject(written) ? JSON.stringify(written) : text(written),
   };
+}
+
+function citationsOf(annotations: unknown, addresses: unknown): readonly Citation[] {
+  return [...objects(annotations).flatMap(toCitation), ...strings(addresses).map(toSource)];
 }
 
 function toCitation(annotation: JsonObject): Citation[] {
@@ -154,9 +170,8 @@ function toSource(uri: string): Citation {
   return { uri, title: "", quote: "" };
 }
 
-function audioOf(value: unknown): Pick<Chunk, "audio"> {
-  if (!isJsonObject(value)) return {};
-  return { audio: { data: text(value.data), transcript: text(value.transcript) } };
+function audioOf({ data, transcript }: JsonObject): Chunk["audio"] {
+  return { data: text(data), transcript: text(transcript) };
 }
 
 const nothing: JsonObject = {};
