@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
@@ -6,6 +7,7 @@ import { describeWith, helm } from "../support/foreign-tools.ts";
 import { run } from "../support/process.ts";
 
 const chart = path.join(import.meta.dirname, "../../deploy/helm/livellm");
+const metrics = path.join(import.meta.dirname, "../../docs/observability.md");
 const secrets = [
   "secrets.LIVELLM_ADMIN_TOKEN=an-administrators-token",
   "secrets.LIVELLM_MASTER_KEY=00ff",
@@ -109,7 +111,7 @@ describeWith(helm, "the chart", () => {
     expect(Deployment.spec.replicas).toBeUndefined();
     expect(HorizontalPodAutoscaler.spec.scaleTargetRef.name).toBe(Deployment.metadata.name);
     const [streams, cpu] = HorizontalPodAutoscaler.spec.metrics;
-    expect(streams.pods.metric.name).toBe("livellm_open_streams");
+    expect(readFileSync(metrics, "utf8")).toContain(`\`${streams.pods.metric.name}\``);
     expect(cpu.resource.name).toBe("cpu");
   });
 
