@@ -1,5 +1,5 @@
 import type { ChatEvent, ChatRequest, Message } from "../core/chat.ts";
-import type { ContextPolicy } from "../core/provider.ts";
+import type { ContextPolicy } from "../core/context-policy.ts";
 import type { Warning } from "../core/route.ts";
 import { type CalledModel, callModel } from "./call-model.ts";
 import type { TokenCounter, TokenizerName } from "./tokens.ts";

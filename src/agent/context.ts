@@ -1,5 +1,5 @@
 import type { ChatEvent } from "../core/chat.ts";
-import type { ContextPolicy } from "../core/provider.ts";
+import type { ContextPolicy } from "../core/context-policy.ts";
 import type { Warning } from "../core/route.ts";
 import { callModel } from "./call-model.ts";
 import { type ContextCall, warned } from "./context-call.ts";

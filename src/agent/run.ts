@@ -7,7 +7,7 @@ import type {
   ToolCallPart,
   ToolResultPart,
 } from "../core/chat.ts";
-import type { ContextPolicy } from "../core/provider.ts";
+import type { ContextPolicy } from "../core/context-policy.ts";
 import type { Warning } from "../core/route.ts";
 import { addUsage } from "../core/usage.ts";
 import type { AttemptCall, OutputRole } from "../routing/attempt.ts";

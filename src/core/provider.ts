@@ -1,4 +1,5 @@
 import type { Chat } from "./chat.ts";
+import type { ContextPolicy } from "./context-policy.ts";
 import type { Images } from "./images.ts";
 import type { JsonObject } from "./json.ts";
 import type { Live } from "./live.ts";
@@ -52,12 +53,6 @@ export interface ProviderKind {
   /** The JSON Schema (2020-12) of `Provider.settings`; absent when it has none. */
   readonly settingsSchema?: JsonObject;
   create(connection: ProviderConnection, upstream: Upstream): Capabilities;
-}
-
-/** What to do when a conversation is longer than the model takes. `maxInputTokens` 0: the model's context window. */
-export interface ContextPolicy {
-  readonly strategy: "disabled" | "truncate" | "recycle";
-  readonly maxInputTokens: number;
 }
 
 /** Settings for one model of a provider; `*` in `model` stands for any characters. */

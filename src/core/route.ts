@@ -1,3 +1,4 @@
+import type { ContextPolicy } from "./context-policy.ts";
 import type { FailureReason } from "./failure.ts";
 import type { JsonObject } from "./json.ts";
 import type { Secret } from "./secret.ts";
@@ -25,6 +26,8 @@ export interface Target {
   /** Merged, last, into the body that is sent to the provider. */
   readonly options: JsonObject;
   readonly attemptTimeoutMs?: number;
+  /** Where the call itself has none; undefined: that of the model's settings. */
+  readonly contextPolicy?: ContextPolicy;
 }
 
 /** Where a call goes, and where it goes next when that fails. */

@@ -18,9 +18,9 @@ import {
   type TargetSchema,
 } from "../../gen/livellm/v1/route_pb.ts";
 import type { UsageSchema } from "../../gen/livellm/v1/usage_pb.ts";
+import type { ContextPolicy } from "../core/context-policy.ts";
 import type { FailureReason } from "../core/error.ts";
 import type { JsonObject } from "../core/json.ts";
-import type { ContextPolicy } from "../core/provider.ts";
 import type { Attempt, Failure, InlineProvider, Route, RouteResult, Strategy, Target, Warning } from "../core/route.ts";
 import { Secret } from "../core/secret.ts";
 import type { Usage } from "../core/usage.ts";
@@ -52,6 +52,7 @@ export function targetFromProto(target: ProtoTarget): Target {
     voice: target.voice,
     options: (target.options ?? {}) as JsonObject,
     attemptTimeoutMs: millisecondsFromProto(target.attemptTimeout),
+    contextPolicy: contextPolicyFromProto(target.contextPolicy),
   };
 }
 
@@ -63,6 +64,7 @@ export function targetToProto(target: Target): MessageInitShape<typeof TargetSch
     voice: target.voice,
     ...(Object.keys(target.options).length > 0 && { options: target.options as ProtoJsonObject }),
     attemptTimeout: durationToProto(target.attemptTimeoutMs),
+    contextPolicy: contextPolicyToProto(target.contextPolicy),
   };
 }
 

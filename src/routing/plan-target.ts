@@ -44,7 +44,8 @@ export function planTarget<C extends Capability>(
     voice: target.voice,
     options: { ...config?.defaultOptions, ...target.options },
     attemptTimeoutMs: target.attemptTimeoutMs ?? route.attemptTimeoutMs ?? planning.attemptTimeoutMs,
-    contextPolicy: config?.models.find(({ model }) => fitsPattern(target.model, model))?.contextPolicy,
+    contextPolicy:
+      target.contextPolicy ?? config?.models.find(({ model }) => fitsPattern(target.model, model))?.contextPolicy,
     ...(pricing && { pricing }),
     ...(config && { health: health.target(config, known?.id ?? target.model) }),
     use: useOf(leased, target.model, planning.capability),

@@ -1,7 +1,8 @@
+import type { ContextPolicy } from "../core/context-policy.ts";
 import type { LivellmError } from "../core/error.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { Pricing } from "../core/pricing.ts";
-import type { Capabilities, Capability, ContextPolicy } from "../core/provider.ts";
+import type { Capabilities, Capability } from "../core/provider.ts";
 import type { Strategy } from "../core/route.ts";
 import type { Usage } from "../core/usage.ts";
 import type { RouteObservation } from "../telemetry/observation.ts";

@@ -13,17 +13,18 @@ function record(required: readonly string[], properties: object) {
   return { type: "object", additionalProperties: false, required, properties } as const;
 }
 
+const contextPolicy = record(["strategy", "maxInputTokens"], {
+  strategy: { enum: ["disabled", "truncate", "recycle"] },
+  maxInputTokens: { type: "integer", minimum: 0 },
+});
+
 const target = record(["provider", "model", "voice", "options"], {
   provider: text,
   model: text,
   voice: text,
   options: anyObject,
   attemptTimeoutMs: milliseconds,
-});
-
-const contextPolicy = record(["strategy", "maxInputTokens"], {
-  strategy: { enum: ["disabled", "truncate", "recycle"] },
-  maxInputTokens: { type: "integer", minimum: 0 },
+  contextPolicy,
 });
 
 const plainSecrets = record([], {

@@ -52,6 +52,18 @@ describe("a conversation that is too long", () => {
     expect(server.requests[1]?.messages.length).toBe(121);
   });
 
+  test("is cut by the target's own policy before that of its model, unless the call has one", async () => {
+    const models = [
+      { model: "m*", fallbacks: [], contextPolicy: { strategy: "disabled", maxInputTokens: 0 } as const },
+    ];
+    await using server = await startAgentServer({ scripts: { a: [says("ok")] }, models });
+    const route = { targets: [{ provider: "a", model: "m", ...truncate(1_000) }] };
+    await server.run({ messages, route });
+    await server.run({ messages, route, config: { contextPolicy: { strategy: "STRATEGY_DISABLED" } } });
+    expect(server.requests[0]?.messages.length).toBeLessThan(121);
+    expect(server.requests[1]?.messages.length).toBe(121);
+  });
+
   test("is cut to the model's context window less the room for the answer, where that is known", async () => {
     const modelFacts = {
       contextWindowOf: (provider: string, model: string) => (`${provider}/${model}` === "a/m" ? 2_000 : undefined),

@@ -212,7 +212,13 @@ describe("provider configs", () => {
   test("keep their models' settings when an update says nothing of them", async () => {
     const model_configs = {
       m: {
-        fallback: { fallback_provider_uid: "local", fallback_model: "echo", fallback_strategy: "parallel" },
+        fallback: {
+          fallback_provider_uid: "local",
+          fallback_model: "echo",
+          fallback_strategy: "parallel",
+          context_limit: 50,
+          context_overflow_strategy: "recycle",
+        },
         context_limit: 100,
         context_overflow_strategy: "recycle",
       },
@@ -266,6 +272,19 @@ describe("provider configs", () => {
       await post(at("/livellm/agent/run_stream"), ask("rescued", { provider_uid: "down", model: "m" })),
     );
     expect(lines.map(({ output }) => output)).toEqual(["rescued", ""]);
+    await remove("down");
+  });
+
+  test("with a fallback that takes less cut the conversation for it alone", async () => {
+    const fallback = { fallback_provider_uid: "local", fallback_model: "echo", context_limit: 60 };
+    await put({ uid: "down", ...config, model_configs: { m: { fallback } } });
+    const long = Array.from({ length: 300 }, (_, i) => `word${i}`).join(" ");
+    const answer = async (body: object) =>
+      json<{ output: string }>((await post(at("/livellm/agent/run"), body)).text).output;
+    const cut = await answer(ask(long, { provider_uid: "down", model: "m" }));
+    expect(cut).toMatch(/^word0 .* word299$/s);
+    expect(cut.length).toBeLessThan(long.length / 2);
+    expect(await answer(ask(long))).toBe(long);
     await remove("down");
   });
 });

@@ -23,7 +23,16 @@ export function fullDraft(id: string, changes: Partial<ProviderDraft> = {}): Pro
     models: [
       {
         model: "gpt-*",
-        fallbacks: [{ provider: "other", model: "m", voice: "", options: { a: 1 }, attemptTimeoutMs: 1500.5 }],
+        fallbacks: [
+          {
+            provider: "other",
+            model: "m",
+            voice: "",
+            options: { a: 1 },
+            attemptTimeoutMs: 1500.5,
+            contextPolicy: { strategy: "recycle", maxInputTokens: 200 },
+          },
+        ],
         strategy: "parallel",
         contextPolicy: { strategy: "truncate", maxInputTokens: 4000 },
       },

@@ -89,19 +89,25 @@ function providerOf(
 
 function modelOf(model: string, config: ModelConfig) {
   const { fallback } = config;
-  const target = fallback && { provider: idOfUid(fallback.fallback_provider_uid), model: fallback.fallback_model };
   return {
     model,
-    fallbacks: target ? [target] : [],
+    fallbacks: fallback ? [targetOf(fallback)] : [],
     ...(fallback && { strategy: fallback.fallback_strategy === "parallel" ? Strategy.PARALLEL : Strategy.SEQUENTIAL }),
-    ...(config.context_limit > 0 && {
-      contextPolicy: { strategy: overflowOf(config), maxInputTokens: config.context_limit },
-    }),
+    ...policyOf(config),
   };
 }
 
-function overflowOf({ context_overflow_strategy }: ModelConfig): Overflow {
-  return context_overflow_strategy === "recycle" ? Overflow.RECYCLE : Overflow.TRUNCATE;
+type FallbackConfig = NonNullable<ModelConfig["fallback"]>;
+
+function targetOf(fallback: FallbackConfig) {
+  const { fallback_provider_uid, fallback_model } = fallback;
+  return { provider: idOfUid(fallback_provider_uid), model: fallback_model, ...policyOf(fallback) };
+}
+
+function policyOf({ context_limit, context_overflow_strategy }: ModelConfig | FallbackConfig) {
+  if (context_limit <= 0) return {};
+  const strategy = context_overflow_strategy === "recycle" ? Overflow.RECYCLE : Overflow.TRUNCATE;
+  return { contextPolicy: { strategy, maxInputTokens: context_limit } };
 }
 
 /** A provider keeps its kind for life here; livellm's may change it. */
@@ -173,15 +179,14 @@ function modelConfigOf({ model, fallbacks, strategy, contextPolicy }: ModelSetti
     fallback_provider_uid: uidOfId(target.provider),
     fallback_model: target.model,
     fallback_strategy: strategy === Strategy.PARALLEL ? "parallel" : "sequential",
-    context_limit: 0,
-    context_overflow_strategy: "truncate",
+    ...contextConfigOf(target.contextPolicy),
   };
-  return [
-    model,
-    {
-      fallback: fallback ?? null,
-      context_limit: contextPolicy?.maxInputTokens ?? 0,
-      context_overflow_strategy: contextPolicy?.strategy === Overflow.RECYCLE ? "recycle" : "truncate",
-    },
-  ];
+  return [model, { fallback: fallback ?? null, ...contextConfigOf(contextPolicy) }];
+}
+
+function contextConfigOf(policy: ModelSettings["contextPolicy"]) {
+  return {
+    context_limit: policy?.maxInputTokens ?? 0,
+    context_overflow_strategy: policy?.strategy === Overflow.RECYCLE ? "recycle" : "truncate",
+  };
 }
