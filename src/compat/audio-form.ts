@@ -22,6 +22,12 @@ const types: Readonly<Record<string, string>> = {
   alaw: "audio/alaw",
 };
 
+/** The media type that a recording's name tells; undefined when it tells none. */
+export function mediaTypeOfName(filename: string): string | undefined {
+  const extension = /\.([a-z0-9]+)$/i.exec(filename)?.[1]?.toLowerCase() ?? "";
+  return { ...types, m4a: "audio/mp4", mp4: "audio/mp4", oga: "audio/ogg", webm: "audio/webm" }[extension];
+}
+
 /** The names of forms that can be asked for, for messages. */
 export const formNames = Object.keys(types).join(", ");
 

@@ -1,14 +1,23 @@
 import type { JsonObject } from "@bufbuild/protobuf";
+import { mediaTypeOfName } from "./audio-form.ts";
 import { isJsonObject } from "./json.ts";
 import type { Recording } from "./recording.ts";
 import { Rejected } from "./rejected.ts";
 
-/** Checks the file of a form as the older systems do. Throws {@link Rejected} (400) with their sentences. */
-export function checkFile({ contentType, bytes }: Recording): void {
+/**
+ * The recording in a form, checked as the older systems do. A client that does not know a file's type, as curl does not know
+ * those of audio, calls it `application/octet-stream`: then its name has to say it. Throws {@link Rejected} (400) with their
+ * sentences.
+ */
+export function audioFile(file: Recording): Recording {
+  const { bytes, filename } = file;
+  const unknown = file.contentType === "application/octet-stream";
+  const contentType = (unknown && mediaTypeOfName(filename)) || file.contentType;
   if (!contentType.startsWith("audio/")) {
     throw new Rejected(400, `Invalid file type. Expected audio file, got ${contentType}`);
   }
   if (bytes.length === 0) throw new Rejected(400, "Audio file is empty");
+  return { ...file, contentType };
 }
 
 /** A form's `gen_config`: JSON in a text. Throws {@link Rejected} (400). */

@@ -8,6 +8,7 @@ import { run } from "../support/process.ts";
 import { startVendor } from "../support/vendor-server.ts";
 import { type CompatGateway, startCompatGateway } from "./compat-gateway.ts";
 import { answered, linesOf, post } from "./http-call.ts";
+import { startV1Vendor } from "./v1-vendor.ts";
 
 let gateway: CompatGateway;
 let vendor: ChatVendor;
@@ -166,31 +167,14 @@ const requests = { program, missing: existsSync(program) ? undefined : "run test
 
 describeWith(requests, "the documents' calls with the Python package requests", () => {
   test("work as they stand", async () => {
-    await using everything = await startVendor();
-    const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 };
-    const choice = (delta: object, finish_reason: string | null) =>
-      `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", model: "m", choices: [{ index: 0, delta, finish_reason }] })}\n\n`;
-    everything.answerWith(({ path: place, body: sent }) => {
-      if (place.endsWith("/audio/speech"))
-        return { headers: { "content-type": "audio/pcm" }, body: [Buffer.alloc(4800)] };
-      const json = { "content-type": "application/json" };
-      if (place.endsWith("/audio/transcriptions"))
-        return { headers: json, body: ['{"text":"Hello","language":"english"}'] };
-      if (sent.includes('"stream":true'))
-        return { body: [choice({ content: "Hello" }, null), choice({}, "stop"), "data: [DONE]\n\n"] };
-      const message = { role: "assistant", content: "Hello" };
-      return {
-        headers: json,
-        body: [JSON.stringify({ id: "c", model: "m", choices: [{ index: 0, message, finish_reason: "stop" }], usage })],
-      };
-    });
+    await using everything = await startV1Vendor();
     const args = [path.join(projectRoot, "test/compat/v1_client.py"), gateway.url, `${everything.url}/v1`];
     const { code, stdout, stderr } = await run(program, args);
     expect(code, stderr).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       ping: { status: "ok" },
       run: { output: "Hello", usage: {} },
-      lines: [{ output: "Hello", usage: {} }, { output: "" }],
+      lines: [{ output: "Hel", usage: {} }, { output: "lo", usage: {} }, { output: "" }],
       speech: [4800, "audio/pcm", "24000"],
       transcript: { text: "Hello" },
     });

@@ -1,5 +1,5 @@
 import { base64 } from "../agent-messages.ts";
-import { checkFile, readGenConfig } from "../form-fields.ts";
+import { audioFile, readGenConfig } from "../form-fields.ts";
 import type { Form } from "../multipart.ts";
 import { type Recording, splitTranscriptionSettings, type TranscriptionPlan } from "../recording.ts";
 import { type Issue, Rejected } from "../rejected.ts";
@@ -71,11 +71,10 @@ export function requestOfForm({ fields, file }: Form): TranscribeRequest {
   const missing = ["provider_uid", "model"].filter((name) => !fields[name]).map(missingField);
   if (!file) missing.push(missingField("file"));
   if (missing.length > 0 || !file) throw new Rejected(422, missing);
-  checkFile(file);
   return {
     provider_uid: fields.provider_uid ?? "",
     model: fields.model ?? "",
-    file,
+    file: audioFile(file),
     language: fields.language || undefined,
     gen_config: readGenConfig(fields.gen_config),
   };

@@ -4,7 +4,7 @@ import { brokenRecord, progressOf, usageOf } from "../agent-answer.ts";
 import { formNames, readOutputFormat } from "../audio-form.ts";
 import { readJson } from "../body.ts";
 import { callerOf, type Exchange } from "../exchange.ts";
-import { checkFile, readGenConfig } from "../form-fields.ts";
+import { audioFile, readGenConfig } from "../form-fields.ts";
 import { httpErrorOf } from "../http-error.ts";
 import { readForm } from "../multipart.ts";
 import { splitTranscriptionSettings, transcribeWhole } from "../recording.ts";
@@ -121,9 +121,9 @@ async function transcribe(exchange: Exchange, { gateway, maxBodyBytes }: Surface
       missing.map((name) => ({ type: "missing", loc: ["body", name], msg: "Field required", input: null })),
     );
   }
-  checkFile(file);
+  const recording = audioFile(file);
   const settings = readGenConfig(fields.gen_config) ?? {};
   const route = routeByHeaders(exchange.request, { model, options: splitTranscriptionSettings(settings).options });
-  const plan = { route, recording: file, language: fields.language, settings };
+  const plan = { route, recording, language: fields.language, settings };
   sendJson(exchange.response, 200, await transcribeWhole(gateway, plan, callerOf(exchange)));
 }
