@@ -13,7 +13,7 @@ import type { RouteSchema } from "../../gen/livellm/v1/route_pb.ts";
 import { callFailure, describeAttempt, wordOf } from "./call-failure.ts";
 import { CommandFailure } from "./exit-codes.ts";
 import { statusLine } from "./status-line.ts";
-import { type Terminal, tell, write } from "./terminal.ts";
+import { type Terminal, tell, write, writeText } from "./terminal.ts";
 
 export interface AskOptions {
   readonly terminal: Terminal;
@@ -83,7 +83,7 @@ class TextPrinter implements Printer {
     switch (event.case) {
       case "textDelta":
         this.#lastText = event.value.text || this.#lastText;
-        return write(this.#terminal, event.value.text);
+        return writeText(this.#terminal, event.value.text);
       case "attemptFailed":
         return tell(this.#terminal, `${describeAttempt(event.value)}; trying the next target`);
       case "started":

@@ -10,6 +10,9 @@ import type { Terminal } from "./terminal.ts";
 export interface ConnectionOptions {
   readonly url?: string;
   readonly tokenFile?: string;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 /** One gateway; nothing is connected before the first call. Disposed, its connection is gone and its calls with it. */
@@ -21,22 +24,24 @@ export interface Connection extends Disposable {
 export interface ConnectionDetails {
   readonly url: string;
   readonly token: string | undefined;
-  /** Of a TLS connection: a certificate to be content with, whatever name it is for. */
-  readonly trustedCertificate?: string;
+  readonly tls: TlsOptions;
 }
+
+type TlsOptions = NonNullable<ConstructorParameters<typeof Http2SessionManager>[2]>;
 
 /** Recordings and images come in one message. */
 const readMaxBytes = 1024 * 1024 * 1024;
 
 /** Opens the gateway that the options or the environment name. */
 export function connect(options: ConnectionOptions, terminal: Terminal): Connection {
-  return openConnection({ url: addressOf(options, terminal), token: tokenOf(options, terminal) });
+  const { environment } = terminal;
+  const tls = { ...authorityOf(options, environment), ...certificateOf(options, environment) };
+  return openConnection({ url: addressOf(options, terminal), token: tokenOf(options, terminal), tls });
 }
 
 /** Calls by gRPC, over HTTP/2 with or without TLS. */
-export function openConnection({ url, token, trustedCertificate }: ConnectionDetails): Connection {
-  const tls = trustedCertificate && { ca: trustedCertificate, checkServerIdentity: () => undefined };
-  const sessions = new Http2SessionManager(url, {}, tls || {});
+export function openConnection({ url, token, tls }: ConnectionDetails): Connection {
+  const sessions = new Http2SessionManager(url, {}, tls);
   const transport = createGrpcTransport({
     baseUrl: url,
     sessionManager: sessions,
@@ -48,6 +53,22 @@ export function openConnection({ url, token, trustedCertificate }: ConnectionDet
     client: (service) => createClient(service, transport),
     [Symbol.dispose]: () => sessions.abort(),
   };
+}
+
+type Environment = Terminal["environment"];
+
+function authorityOf({ ca }: ConnectionOptions, environment: Environment): TlsOptions {
+  const file = ca ?? environment.LIVELLM_CA?.trim();
+  return file ? { ca: readSecretFile(file, "the authorities' certificates") } : {};
+}
+
+/** What this program shows to a gateway that asks for certificates (mTLS). */
+export function certificateOf({ cert, key }: ConnectionOptions, environment: Environment): TlsOptions {
+  const certFile = cert ?? environment.LIVELLM_CLIENT_CERT?.trim();
+  const keyFile = key ?? environment.LIVELLM_CLIENT_KEY?.trim();
+  if (!certFile && !keyFile) return {};
+  if (!certFile || !keyFile) throw wrongUsage("a certificate needs its key: --cert and --key");
+  return { cert: readSecretFile(certFile, "the certificate"), key: readSecretFile(keyFile, "its key") };
 }
 
 /** `--url`, else `LIVELLM_URL`, else the port that a gateway started here would take. */
@@ -66,7 +87,7 @@ export function tokenOf({ tokenFile }: ConnectionOptions, { environment }: Termi
   return readSecretFile(file, "the token");
 }
 
-/** A file that holds one secret, with or without a line break behind it. */
+/** A file that holds one secret, or one other text, with or without a line break behind it. */
 export function readSecretFile(file: string, what: string): string {
   try {
     return readFileSync(file, "utf8").trim();

@@ -2,7 +2,14 @@ import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/grpc/health/v1/health_pb.ts";
 import { callFailure } from "./call-failure.ts";
-import { addressOf, type Connection, type ConnectionOptions, openConnection, tokenOf } from "./connection.ts";
+import {
+  addressOf,
+  type Connection,
+  type ConnectionOptions,
+  certificateOf,
+  connect,
+  openConnection,
+} from "./connection.ts";
 import { CommandFailure, exitCodes } from "./exit-codes.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -39,9 +46,9 @@ async function statusOf(connection: Connection, timeoutMs: number): Promise<Stat
 /** The gateway beside this program: under TLS it is known by the certificate that it has itself, not by its name. */
 function connectHere(options: ConnectionOptions, terminal: Terminal): Connection {
   const { environment } = terminal;
-  const certificate = environment.LIVELLM_TLS_CERT?.trim();
-  if (options.url || environment.LIVELLM_URL || !certificate)
-    return openConnection({ url: addressOf(options, terminal), token: tokenOf(options, terminal) });
+  const own = environment.LIVELLM_TLS_CERT?.trim();
+  if (options.url || environment.LIVELLM_URL || !own) return connect(options, terminal);
+  const trust = { ca: readFileSync(own, "utf8"), allowPartialTrustChain: true, checkServerIdentity: () => undefined };
   const url = addressOf(options, terminal).replace(/^http:/, "https:");
-  return openConnection({ url, token: undefined, trustedCertificate: readFileSync(certificate, "utf8") });
+  return openConnection({ url, token: undefined, tls: { ...trust, ...certificateOf(options, environment) } });
 }

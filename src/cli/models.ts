@@ -13,7 +13,7 @@ import { allPages, callGateway } from "./call-gateway.ts";
 import { inColumns } from "./columns.ts";
 import type { ConnectionOptions } from "./connection.ts";
 import { CommandFailure, exitCodes, wrongUsage } from "./exit-codes.ts";
-import { type Terminal, tell, write } from "./terminal.ts";
+import { type Terminal, tell, writeText } from "./terminal.ts";
 
 interface ModelsOptions extends ConnectionOptions {
   readonly provider?: string;
@@ -46,7 +46,7 @@ async function models(options: ModelsOptions, terminal: Terminal): Promise<void>
     return Array.fromAsync(allPages((pageToken) => client.listModels({ ...request, pageToken }, { signal })));
   });
   const found = listed.flatMap((page) => page.models);
-  await write(terminal, options.json ? inJson(found) : inWords(found));
+  await writeText(terminal, options.json ? inJson(found) : inWords(found));
   sayFailures(listed.at(0)?.failures ?? [], terminal);
 }
 

@@ -21,6 +21,9 @@ export function createProgram(terminal: Terminal): Command {
     .version(packageVersion())
     .option("--url <url>", "the gateway; LIVELLM_URL, else http://127.0.0.1 and PORT, when not given")
     .option("--token-file <file>", "a file with the token; LIVELLM_TOKEN or LIVELLM_TOKEN_FILE when not given")
+    .option("--ca <file>", "authorities to trust in place of the usual ones, as PEM; LIVELLM_CA when not given")
+    .option("--cert <file>", "a certificate to show to a gateway that asks for one; LIVELLM_CLIENT_CERT when not given")
+    .option("--key <file>", "its key; LIVELLM_CLIENT_KEY when not given")
     .addHelpText("after", examples)
     .showHelpAfterError("livellm --help lists the commands and options");
   const commands = [

@@ -1,4 +1,4 @@
-import type { Terminal } from "./terminal.ts";
+import { type Terminal, withoutControls } from "./terminal.ts";
 
 /** What is said while something is under way, on the standard error. */
 export interface Progress {
@@ -14,8 +14,8 @@ export interface Progress {
 export function showProgress({ errors }: Terminal): Progress {
   const over = errors.isTTY ? "\r\u001b[K" : "";
   return {
-    update: (line) => void (errors.isTTY && errors.write(`${over}${line}`)),
-    finish: (line) => void errors.write(`${over}${line}\n`),
+    update: (line) => void (errors.isTTY && errors.write(`${over}${withoutControls(line)}`)),
+    finish: (line) => void errors.write(`${over}${withoutControls(line)}\n`),
     clear: () => void (errors.isTTY && errors.write(over)),
   };
 }

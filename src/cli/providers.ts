@@ -14,7 +14,7 @@ import { inColumns } from "./columns.ts";
 import type { ConnectionOptions } from "./connection.ts";
 import { CommandFailure, exitCodes } from "./exit-codes.ts";
 import { addCreateProvider } from "./providers-create.ts";
-import { type Terminal, tell, write } from "./terminal.ts";
+import { type Terminal, tell, writeText } from "./terminal.ts";
 
 /** `livellm providers`: what there is, and to add and remove one. */
 export function addProviders(program: Command, terminal: Terminal): void {
@@ -62,7 +62,7 @@ async function list(options: ConnectionOptions & { readonly json?: boolean }, te
   });
   const found = pages.flatMap(({ providers }) => providers);
   const lines = found.map((provider) => `${toJsonString(ProviderSchema, provider)}\n`).join("");
-  await write(terminal, options.json ? lines : inWords(found));
+  await writeText(terminal, options.json ? lines : inWords(found));
 }
 
 function inWords(providers: readonly Provider[]): string {
@@ -87,7 +87,7 @@ async function kinds(options: ConnectionOptions, terminal: Terminal): Promise<vo
     [apiKeyRequired && "API key", baseUrlRequired && "address"].filter(Boolean).join(", "),
     defaultBaseUrl,
   ]);
-  await write(terminal, inColumns([["KIND", "NAME", "NEEDS", "USUAL ADDRESS"], ...rows]));
+  await writeText(terminal, inColumns([["KIND", "NAME", "NEEDS", "USUAL ADDRESS"], ...rows]));
 }
 
 async function remove(id: string, options: ConnectionOptions, terminal: Terminal): Promise<void> {
@@ -105,7 +105,7 @@ async function check(
   const { providers } = await callGateway(options, terminal, (connection, signal) =>
     connection.client(ProvidersService).checkHealth({ provider, probe: options.probe ?? false }, { signal }),
   );
-  await write(terminal, inColumns([["ID", "STATUS", "ANSWERED IN", "FAILURE"], ...providers.map(healthRow)]));
+  await writeText(terminal, inColumns([["ID", "STATUS", "ANSWERED IN", "FAILURE"], ...providers.map(healthRow)]));
   const unwell = providers.filter(({ status }) => status === Status.UNHEALTHY || status === Status.DEGRADED);
   if (unwell.length > 0)
     throw new CommandFailure(exitCodes.failed, [`not well: ${unwell.map((health) => health.provider).join(", ")}`]);

@@ -19,9 +19,20 @@ export async function write({ output }: Terminal, data: string | Uint8Array): Pr
   if (output.destroyed || output.errored) throw outputClosed();
 }
 
+/** Text of a model, as it is; on a terminal without what would command that. */
+export function writeText(terminal: Terminal, text: string): Promise<void> {
+  return write(terminal, terminal.output.isTTY ? withoutControls(text) : text);
+}
+
 /** A line for people, on the standard error. */
 export function tell({ errors }: Terminal, line: string): void {
-  errors.write(`${line}\n`);
+  errors.write(`${errors.isTTY ? withoutControls(line) : line}\n`);
+}
+
+/** Models and vendors write what they want: an escape sequence could retitle the window, or rewrite what stands above. */
+export function withoutControls(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are meant
+  return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]|\r(?!\n)/g, "\ufffd");
 }
 
 /** All of the standard input, as text. */

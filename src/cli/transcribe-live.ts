@@ -13,7 +13,7 @@ import { wrongUsage } from "./exit-codes.ts";
 import { listenForInterrupt } from "./interrupt.ts";
 import { type Progress, showProgress } from "./progress.ts";
 import { statusLine } from "./status-line.ts";
-import { type Terminal, tell, write } from "./terminal.ts";
+import { type Terminal, tell, write, writeText } from "./terminal.ts";
 import type { TranscribeOptions } from "./transcribe-options.ts";
 
 type Route = MessageInitShape<typeof RouteSchema>;
@@ -36,7 +36,7 @@ export async function transcribeLive(route: Route, options: TranscribeOptions, s
   let begun = false;
   const print = async (text: string) => {
     begun = true;
-    await write(terminal, text);
+    await writeText(terminal, text);
   };
   try {
     const { signal } = interrupt;

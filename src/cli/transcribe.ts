@@ -13,7 +13,7 @@ import { CommandFailure, type ExitCode, exitCodes, wrongUsage } from "./exit-cod
 import { listenForInterrupt } from "./interrupt.ts";
 import { bytesInWords, secondsInWords, showProgress } from "./progress.ts";
 import { routeOf, withRouteOptions } from "./route-options.ts";
-import { type Terminal, tell, write } from "./terminal.ts";
+import { type Terminal, tell, writeText } from "./terminal.ts";
 import { transcribeLive } from "./transcribe-live.ts";
 import type { TranscribeOptions } from "./transcribe-options.ts";
 
@@ -75,7 +75,7 @@ async function transcribeFiles(files: readonly string[], recordings: Recordings)
   for (const file of files) {
     try {
       const response = await transcribeFile(file, recordings, interrupt.signal);
-      await write(recordings.terminal, inWords(response, files.length > 1 ? file : undefined, recordings.options));
+      await writeText(recordings.terminal, inWords(response, files.length > 1 ? file : undefined, recordings.options));
     } catch (error) {
       const failure = callFailure(error, { url: recordings.connection.url });
       if (files.length === 1 || interrupt.signal.aborted) throw failure;

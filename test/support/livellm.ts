@@ -4,7 +4,7 @@ import { projectRoot } from "./gateway.ts";
 import { type Finished, type RunOptions, run, start } from "./process.ts";
 
 /** What is installed as `livellm`. */
-const livellmProgram = path.join(projectRoot, "bin/livellm.js");
+export const livellmProgram = path.join(projectRoot, "bin/livellm.js");
 
 /** Runs `livellm` to its end, with nothing of the developer's own environment. */
 export function livellm(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
