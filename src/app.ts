@@ -8,17 +8,17 @@ import { principalKey } from "./access/principal.ts";
 import { createJsonSchemas } from "./agent/json-schema.ts";
 import { createVoiceActivityFactory } from "./audio/voice-activity.ts";
 import { createCompatSurfaces } from "./compat/surfaces.ts";
-import type { Config, EnvironmentProvider } from "./config.ts";
+import type { Config } from "./config.ts";
+import { configuredProviders, type FoundAtStart, lookAround } from "./configured-providers.ts";
 import type { AccessToken } from "./core/access.ts";
 import { isLoopback } from "./core/loopback.ts";
-import type { ProviderConfig, ProviderKind } from "./core/provider.ts";
+import type { ProviderKind } from "./core/provider.ts";
 import type { SharedRates } from "./core/shared-state.ts";
 import { createAdmission } from "./interceptors/auth.ts";
 import { createErrorExplainer } from "./interceptors/explain-error.ts";
 import { createInterceptors } from "./interceptors/index.ts";
 import { providerKinds } from "./providers/index.ts";
 import { createLocalEngine } from "./providers/local/index.ts";
-import { ollamaAnswers, ollamaBaseUrl } from "./providers/ollama/index.ts";
 import { createSettingsCheck } from "./providers/settings.ts";
 import { BreakerBoard } from "./routing/breaker-board.ts";
 import { loadCatalogue } from "./routing/catalogue.ts";
@@ -75,12 +75,16 @@ export interface App {
   close(): Promise<void>;
   /** Reads what other processes have changed until now. */
   catchUp(): Promise<void>;
+  /** What it has found where it was started. */
+  readonly found: FoundAtStart;
 }
 
 /** What a process that is one of several has from the others. */
 export interface Surroundings {
   /** The connections that it serves. */
   readonly accepted: AcceptedConnections;
+  /** Unset for the first of them. */
+  readonly found?: FoundAtStart | undefined;
   /** What all of them have counted, by name, given what this one has; this one alone is shown when unset. */
   readonly gatherMetrics?: (own: readonly MetricSnapshot[]) => Promise<ReadonlyMap<string, readonly MetricSnapshot[]>>;
   /** Asks the process that counts callers' limits for all of them. */
@@ -103,7 +107,8 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
   });
   const { outgoingHeaders } = telemetry;
   const store = await openConfiguredStore(config, logger);
-  const configured = [...configuredProviders(config), ...(await findOllama(config)), ...config.configured.providers];
+  const found = surroundings?.found ?? (await lookAround(config));
+  const configured = [...configuredProviders(config, found), ...config.configured.providers];
   const registry = await createProviderRegistry({ store, configured, kinds, warn, written });
   const shared = await openSharedState({ ...config.sharing, ask: surroundings?.ask, log: logger });
   const access = await createAccess(config, { store, rates: shared.rates, warn, written });
@@ -263,6 +268,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
       await shared.close();
       await store.close();
     },
+    found,
     async catchUp() {
       await Promise.all([registry.refresh(), namedRoutes.refresh(), access.tokens.refresh()]);
     },
@@ -322,53 +328,4 @@ function conventionalNames(kinds: ReadonlyMap<string, ProviderKind>): ReadonlyMa
 async function gathered(own: readonly MetricSnapshot[], surroundings: Surroundings | undefined) {
   const all = await surroundings?.gatherMetrics?.(own);
   return all ? joinSnapshots(all) : own;
-}
-
-/** The read-only providers: `local`, and one for each key in the environment. */
-function configuredProviders(config: Config): readonly ProviderConfig[] {
-  return [
-    readOnlyProvider({ kind: "local" }, "Local engine", "echo"),
-    ...config.providers.map((provider) => readOnlyProvider(provider, "From the environment", "")),
-  ];
-}
-
-/** Ollama where the environment says, or where it usually is when it answers there. */
-async function findOllama({ ollamaHost }: Config): Promise<readonly ProviderConfig[]> {
-  const baseUrl = ollamaBaseUrl(ollamaHost);
-  const found = ollamaHost !== "" || (await answersAt(baseUrl));
-  return found ? [readOnlyProvider({ kind: "ollama", baseUrl }, "Ollama", "")] : [];
-}
-
-async function answersAt(baseUrl: string): Promise<boolean> {
-  const upstream = createUpstream({ connectTimeoutMs: 300, secrets: [] });
-  try {
-    return await ollamaAnswers(upstream, baseUrl, new AbortController().signal);
-  } finally {
-    await upstream.close();
-  }
-}
-
-function readOnlyProvider(provider: EnvironmentProvider, displayName: string, defaultModel: string): ProviderConfig {
-  const started = new Date();
-  return {
-    id: provider.kind,
-    kind: provider.kind,
-    displayName,
-    apiKey: provider.apiKey,
-    baseUrl: provider.baseUrl ?? "",
-    headers: {},
-    allowedModels: [],
-    blockedModels: [],
-    defaultOptions: {},
-    labels: {},
-    disabled: false,
-    readOnly: true,
-    createTime: started,
-    updateTime: started,
-    revision: "environment",
-    defaultModel,
-    fallbackModel: "",
-    models: [],
-    settings: {},
-  };
 }

@@ -1,5 +1,6 @@
 import type { App, Surroundings } from "./app.ts";
 import type { Config } from "./config.ts";
+import type { FoundAtStart } from "./configured-providers.ts";
 import { giveBackMemoryWhenIdle } from "./idle-memory.ts";
 import { exitWith, onSignals, readConfigOrExit } from "./process-end.ts";
 import { inheritedEnvironment } from "./process-environment.ts";
@@ -7,10 +8,15 @@ import { createLogger } from "./telemetry/logger.ts";
 import type { MetricSnapshot } from "./telemetry/metric-snapshot.ts";
 import { linkToSupervisor, type SupervisorLink } from "./workers/supervisor-link.ts";
 
-await serveAsWorker(Number(process.argv[2]), inheritedEnvironment());
+const [number, found] = process.argv.slice(2);
+await serveAsWorker(Number(number), found, inheritedEnvironment());
 
 /** One of several processes that serve one port: another accepts the connections, and says when to end. */
-async function serveAsWorker(number: number, environment: Readonly<Record<string, string | undefined>>): Promise<void> {
+async function serveAsWorker(
+  number: number,
+  found: string | undefined,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
   const drained = Promise.withResolvers<void>();
   let app: App | undefined;
   let draining = false;
@@ -30,9 +36,9 @@ async function serveAsWorker(number: number, environment: Readonly<Record<string
   onSignals(drain);
   try {
     const { createApp } = await import("./app.ts");
-    app = await createApp(shareOf(config), logger, surroundingsOf(link));
+    app = await createApp(shareOf(config), logger, { ...surroundingsOf(link), found: readFound(found) });
     await app.listen();
-    link.ready();
+    link.ready(app.found);
     giveBackMemoryWhenIdle();
     await drained.promise;
     await app.close();
@@ -40,6 +46,11 @@ async function serveAsWorker(number: number, environment: Readonly<Record<string
   } catch (error) {
     exitWith(error, logger);
   }
+}
+
+/** What the first worker has found, as the supervisor hands it on; this is the first when there is nothing. */
+function readFound(json: string | undefined): FoundAtStart | undefined {
+  return json === undefined ? undefined : (JSON.parse(json) as FoundAtStart);
 }
 
 /** What workers ask each other: the answer is what the app has for it. */

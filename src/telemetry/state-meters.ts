@@ -31,15 +31,15 @@ export function observeState(registry: MetricRegistry, { slots, health, shared }
     () => slots.running,
   );
   gauge("livellm.admission.queued", "{call}", "Calls that wait for such a place.", () => slots.waiting);
-  const { connected } = shared;
-  if (connected) {
-    gauge(
-      "livellm.shared_state.connected",
-      "{connection}",
-      "1 while callers' limits are counted together with other processes, 0 while this one counts for itself.",
-      () => (connected() ? 1 : 0),
-    );
-  }
+  registry.observe({
+    name: "livellm.shared_state.connected",
+    unit: "{connection}",
+    description:
+      "1 while callers' limits are counted together with other processes, 0 while this one counts for itself; absent where there are no others.",
+    attributes: [],
+    type: "gauge",
+    observe: () => (shared.connected ? [{ attributes: {}, value: shared.connected() ? 1 : 0 }] : []),
+  });
   registry.observe({
     name: "livellm.breaker.open",
     unit: "{breaker}",

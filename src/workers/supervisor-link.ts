@@ -6,8 +6,8 @@ import type { FromWorker, ToWorker } from "./worker-messages.ts";
 export interface SupervisorLink {
   /** Hands over every connection that this worker is given, until the function that it returns says that it is enough. */
   readonly accepted: (serve: (socket: Socket) => void) => () => void;
-  /** This worker serves from now on. */
-  ready(): void;
+  /** This worker serves from now on. What it has found at its start is told to those that start later, as JSON. */
+  ready(found: unknown): void;
   /** Asks the supervisor. Rejects when it cannot answer. */
   ask(question: unknown): Promise<unknown>;
   /** Asks all workers, this one included; who does not answer within a second is left out. */
@@ -47,7 +47,7 @@ export function linkToSupervisor({ onDrain, onAlone, answer }: SupervisorLinkOpt
     onAlone();
   });
   return {
-    ready: () => tell({ type: "ready" }),
+    ready: (found) => tell({ type: "ready", found }),
     ask: (question) => questions.ask(question),
     askAll(question) {
       const forAll: QuestionForAll = { forAll: question };

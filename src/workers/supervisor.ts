@@ -46,7 +46,8 @@ const lastWordsMs = 5_000;
 
 /**
  * Owns the port, keeps so many workers alive, and hands the connections out among them. The first worker starts alone, so
- * that what is done once (the master key, the database's form) is done once; then the others do. Throws when the first one
+ * that what is done once (the master key, the database's form) is done once, and what it finds is what all of them have found;
+ * then the others do. Throws when the first one
  * cannot start, or the port cannot be had.
  */
 export async function superviseWorkers(options: SupervisorOptions): Promise<Supervisor> {
@@ -76,6 +77,7 @@ class Crew {
   readonly #acceptor: Acceptor;
   readonly #workers = new Set<WorkerProcess>();
   readonly #ending = new AbortController();
+  #found: unknown;
 
   constructor(options: SupervisorOptions, acceptor: Acceptor) {
     this.#options = options;
@@ -84,7 +86,9 @@ class Crew {
 
   async start(): Promise<void> {
     const first = this.#hire(1);
-    if (!(await first.ready)) throw new Error("the first worker ended at its start; its own last line says why");
+    const ready = await first.ready;
+    if (!ready) throw new Error("the first worker ended at its start; its own last line says why");
+    this.#found = ready.found;
     void this.#keep(first);
     const others = Array.from({ length: this.#options.workers - 1 }, (_, i) => this.#hire(i + 2));
     for (const worker of others) void this.#keep(worker);
@@ -108,6 +112,7 @@ class Crew {
       number,
       entry,
       environment,
+      found: this.#found,
       onFree: () => this.#acceptor.handOut(),
       answer: (question) => this.#answer(question, asker),
     });

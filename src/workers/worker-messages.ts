@@ -4,11 +4,11 @@ import type { QuestionMessage } from "./questions.ts";
 export type ToWorker = { readonly type: "connection" } | { readonly type: "drain" } | QuestionMessage;
 
 /**
- * What a worker tells the supervisor: that it serves; that it has taken the connection it was given, and may be given the
+ * What a worker tells the supervisor: that it serves, and what it has found at its start; that it has taken the connection it was given, and may be given the
  * next; that one of its connections is closed; that it wants no more of them.
  */
 export type FromWorker =
-  | { readonly type: "ready" }
+  | { readonly type: "ready"; readonly found: unknown }
   | { readonly type: "taken" }
   | { readonly type: "closed" }
   | { readonly type: "draining" }

@@ -17,6 +17,8 @@ export interface WorkerProcessOptions {
   /** The file it runs. */
   readonly entry: string;
   readonly environment: NodeJS.ProcessEnv;
+  /** What the first worker has found at its start; it gets it as its second argument, in JSON. */
+  readonly found?: unknown;
   /** It may be given a connection again. */
   readonly onFree: () => void;
   /** Answers what it asks; may be a promise. */
@@ -26,8 +28,8 @@ export interface WorkerProcessOptions {
 /** One worker, from its start to its end; node's own options (`--max-semi-space-size` and the like) are those of this process. */
 export class WorkerProcess implements Receiver {
   readonly number: number;
-  /** Whether it came to serve; false when it ended first. */
-  readonly ready: Promise<boolean>;
+  /** What it has found at its start, once it has come to serve; undefined when it ended first. */
+  readonly ready: Promise<{ readonly found: unknown } | undefined>;
   readonly ended: Promise<WorkerEnd>;
   /** Those that it was given and has not closed. */
   connections = 0;
@@ -35,14 +37,14 @@ export class WorkerProcess implements Receiver {
   readonly #child: ChildProcess;
   readonly #questions: Questions;
   readonly #startMs = performance.now();
-  readonly #ready = Promise.withResolvers<boolean>();
+  readonly #ready = Promise.withResolvers<{ readonly found: unknown } | undefined>();
   readonly #ended = Promise.withResolvers<WorkerEnd>();
   #serving = false;
   /** It has not yet said that it has the last connection: one that is stuck gets no more of them. */
   #giving = false;
 
   constructor(options: WorkerProcessOptions) {
-    const { number, entry, environment } = options;
+    const { number, entry, environment, found } = options;
     this.#options = options;
     this.number = number;
     this.ready = this.#ready.promise;
@@ -51,7 +53,9 @@ export class WorkerProcess implements Receiver {
       (message) => this.#tell(message),
       (question) => options.answer(question, this),
     );
-    this.#child = fork(entry, [String(number)], { env: environment });
+    this.#child = fork(entry, [String(number), ...(found === undefined ? [] : [JSON.stringify(found)])], {
+      env: environment,
+    });
     this.#child.on("message", (message) => this.#hear(message as FromWorker));
     this.#child.once("exit", (code, signal) => this.#end(code, signal));
     // It could not be started, or told something: its exit says the rest, where there is one.
@@ -105,7 +109,7 @@ export class WorkerProcess implements Receiver {
     switch (message.type) {
       case "ready":
         this.#serving = true;
-        this.#ready.resolve(true);
+        this.#ready.resolve({ found: message.found });
         break;
       case "taken":
         this.#giving = false;
@@ -129,7 +133,7 @@ export class WorkerProcess implements Receiver {
   #end(code: number | null, signal: string | null): void {
     this.#serving = false;
     this.#questions.end();
-    this.#ready.resolve(false);
+    this.#ready.resolve(undefined);
     this.#ended.resolve({ code, signal, lifeMs: Math.round(performance.now() - this.#startMs) });
   }
 }

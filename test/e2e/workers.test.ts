@@ -78,6 +78,15 @@ describe("three workers", () => {
     expect(gateway.output().match(/LIVELLM_MASTER_KEY is not set/g)).toHaveLength(1);
   });
 
+  test("say the same of the providers that nobody has stored", async () => {
+    const connections = await connectInTurn(gateway, 3);
+    const lists = await Promise.all(connections.map(({ connection }) => connection.providers.listProviders({})));
+    for (const { connection } of connections) connection[Symbol.dispose]();
+    expect(lists[0]?.providers[0]?.createTime).toBeDefined();
+    expect(lists[1]).toEqual(lists[0]);
+    expect(lists[2]).toEqual(lists[0]);
+  });
+
   test("all know of a provider by the time that one of them has said that it is there, and of its end", async () => {
     const connections = await connectInTurn(gateway, 3);
     try {
