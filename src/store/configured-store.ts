@@ -28,6 +28,3 @@ async function configuredSealer(settings: StoreSettings, log: StoreLog): Promise
   const key = await loadMasterKey({ ...place, masterKeyHex: masterKey?.reveal() }, (message) => log.warn(message));
   return createSealer(key, parseOldKeys(oldMasterKeys.map((old) => old.reveal())));
 }
-
-export { exportStore } from "./export-store.ts";
-export { importStore } from "./import-store.ts";

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { invalidRequest, type Violation } from "../core/error.ts";
 import type { JsonObject } from "../core/json.ts";
 import { Secret } from "../core/secret.ts";
+import { operatorEvent } from "./audit-store.ts";
 import type { ExportDocument } from "./export-document.ts";
 import { findFormViolations } from "./export-form.ts";
 import { openExport } from "./export-secrets.ts";
@@ -164,16 +165,8 @@ function comparable(value: unknown): unknown {
 }
 
 async function write(store: Store, { changes, report }: Plan): Promise<void> {
+  const written = Object.entries(report).map(([list, { created, replaced }]) => [list, created + replaced] as const);
+  if (written.every(([, count]) => count === 0)) return;
   await store.import(changes);
-  const written = Object.entries(report).map(([list, { created, replaced }]) => `${created + replaced} ${list}`);
-  await store.audit.append({
-    time: new Date(),
-    actor: "cli",
-    remoteAddress: "",
-    requestId: "",
-    rpc: "livellm import",
-    resourceId: written.join(", "),
-    changedFields: [],
-    outcome: "ok",
-  });
+  await store.audit.append(operatorEvent("import", written.map(([list, count]) => `${count} ${list}`).join(", ")));
 }

@@ -1,4 +1,4 @@
-import type { AuditStore } from "./audit-store.ts";
+import { type AuditStore, operatorEvent } from "./audit-store.ts";
 import type { FollowedTable } from "./change-feed.ts";
 import { type ImportedResources, importResources } from "./import-resources.ts";
 import { createListeners } from "./listeners.ts";
@@ -23,7 +23,7 @@ export interface Store extends ProviderStore {
   readonly sealer: Sealer;
   /** Writes all of them, or, when one cannot be written as it says, none; throws what that one's store would throw. */
   import(resources: ImportedResources): Promise<void>;
-  /** Seals every secret with the current master key; may be broken off and run again. */
+  /** Seals every secret with the current master key, and says so in the audit log; may be broken off and run again. */
   reseal(): Promise<ResealReport>;
 }
 
@@ -48,19 +48,24 @@ export async function createSqlStore(options: SqlStoreOptions): Promise<Store> {
   const tell = (table?: FollowedTable) => {
     for (const each of table ? [listeners[table]] : Object.values(listeners)) each.tell();
   };
+  const audit = createSqlAuditStore(db, run);
   await changes.follow(tell, outage);
   const reconcile = setInterval(() => tell(), reconcileMs).unref();
   return {
     ...createSqlProviderStore({ db, sealer }, { run, listeners: listeners.provider }),
     routes: createSqlRouteStore(db, { run, listeners: listeners.route }),
     tokens: createSqlTokenStore(db, { run, listeners: listeners.token }),
-    audit: createSqlAuditStore(db, run),
+    audit,
     sealer,
     import: async (resources) => {
       await run(() => importResources(db, sealer, resources));
       tell();
     },
-    reseal: () => run(() => resealSecrets(db, sealer)),
+    reseal: async () => {
+      const report = await run(() => resealSecrets(db, sealer));
+      await audit.append(operatorEvent("reseal", `${report.resealed} providers`));
+      return report;
+    },
     close: async () => {
       outage.close();
       clearInterval(reconcile);

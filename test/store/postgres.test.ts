@@ -3,6 +3,8 @@ import { once } from "node:events";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createProviderRegistry } from "../../src/routing/provider-registry.ts";
+import { exportStore } from "../../src/store/export-store.ts";
+import { importStore } from "../../src/store/import-store.ts";
 import { openStore } from "../../src/store/open-store.ts";
 import { createSealer } from "../../src/store/sealing.ts";
 import type { Store } from "../../src/store/sql-store.ts";
@@ -136,6 +138,17 @@ describeWith(postgres, "PostgreSQL", () => {
     await stores[0]?.create(fullDraft("a"));
     expect(await stores[3]?.list()).toHaveLength(1);
     await Promise.all(stores.map((store) => store.close()));
+  });
+
+  it("is filled with what a SQLite file has held", async () => {
+    await using from = closing(await openStore("sqlite::memory:", sealer));
+    for (const id of ["b", "B", "a"]) await from.create(fullDraft(id));
+    await using to = closing(await openEmpty());
+    const report = await importStore(to, await exportStore(from, { form: "sealed" }));
+    expect(report.providers).toEqual({ created: 3, replaced: 0, unchanged: 0 });
+    const contentOf = async (store: Store) =>
+      (await store.list()).map(({ revision, updateTime, ...rest }) => ({ ...rest, apiKey: rest.apiKey?.reveal() }));
+    expect(await contentOf(to)).toEqual(await contentOf(from));
   });
 
   it("takes no server with another master key, also before there is a secret", async () => {

@@ -29,6 +29,7 @@ export function describeResealing(name: string, open: (sealer: Sealer) => Promis
       const revisions = await store.revisions();
       await using rotating = await opened(both);
       expect(await rotating.reseal()).toEqual({ resealed: 3, current: 0, unreadable: [] });
+      expect(await rotating.audit.latest(1, "")).toMatchObject([{ rpc: "livellm reseal", resourceId: "3 providers" }]);
       await using rotated = await opened(current);
       expect((await rotated.list()).map(({ apiKey }) => apiKey?.reveal())).toEqual([canary, canary, canary, undefined]);
       expect(await rotated.revisions()).toEqual(revisions);
