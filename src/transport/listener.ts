@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { serverUrl } from "../core/server-url.ts";
+import { BodyPace, type Pace } from "./body-pace.ts";
 import { limitConnectionAge } from "./connection-age.ts";
 import type { NodeHandler } from "./node-http.ts";
 import { isHttp2 } from "./preface.ts";
@@ -21,6 +22,8 @@ export interface ListenOptions {
   readonly onStream?: (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => boolean;
   /** Takes over WebSocket upgrades. Without it they are answered as plain requests. */
   readonly onUpgrade?: (request: http.IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** How fast the bodies of HTTP/1 requests have to come; the usual pace when unset. */
+  readonly bodyPace?: Pace;
   /** How long a new connection may take to show which protocol it speaks. 10 seconds when unset. */
   readonly firstByteTimeoutMs?: number;
   /** How many calls one HTTP/2 connection may have open. 1000 when unset. */
@@ -124,7 +127,9 @@ function createHttp1(options: ListenOptions, connections: Connections): http.Ser
     shouldUpgradeCallback: (request) =>
       options.onUpgrade !== undefined && request.headers.upgrade?.toLowerCase() === "websocket",
   });
+  const pace = new BodyPace(options.bodyPace);
   server.on("request", (request, response) => {
+    pace.watch(request, response);
     // While closing, a connection that becomes idle has to be let go: node itself would keep it alive.
     response.once("close", () => connections.closing && server.closeIdleConnections());
     options.handler(request, response);
