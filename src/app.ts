@@ -167,7 +167,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
   const routes = [...services, health.route];
   const explainError = createErrorExplainer(logger);
   const slots = new CallSlots(config.callLimits, config.callLimits.sharedPerCaller ? shared.calls : undefined);
-  observeState(telemetry.metrics, { slots, health: callHealth, shared });
+  observeState(telemetry.metrics, { store, slots, health: callHealth, shared });
   const handler = createHttpHandler({
     routes: [...routes, ...createReflectionRoutes(routes.map(({ service }) => service))],
     interceptors: createInterceptors({

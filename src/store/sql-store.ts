@@ -19,6 +19,8 @@ export interface Store extends ProviderStore {
   readonly routes: RouteStore;
   readonly tokens: TokenStore;
   readonly audit: AuditStore;
+  /** Whether the database answers; when not, calls go on with what was last known. */
+  available(): boolean;
   /** What its secrets are sealed with. */
   readonly sealer: Sealer;
   /** Writes all of them, or, when one cannot be written as it says, none; throws what that one's store would throw. */
@@ -56,6 +58,7 @@ export async function createSqlStore(options: SqlStoreOptions): Promise<Store> {
     routes: createSqlRouteStore(db, { run, listeners: listeners.route }),
     tokens: createSqlTokenStore(db, { run, listeners: listeners.token }),
     audit,
+    available: () => !outage.away(),
     sealer,
     import: async (resources) => {
       await run(() => importResources(db, sealer, resources));

@@ -9,21 +9,16 @@ export interface ObservedState {
   readonly health: {
     avoided(): Iterable<{ readonly provider: string; readonly model: string; readonly avoided: boolean }>;
   };
+  /** Where providers, routes and tokens are kept. */
+  readonly store: { available(): boolean };
   /** What is counted together with other processes; `connected` is not there for a process that has no others. */
   readonly shared: { readonly connected?: () => boolean };
 }
 
 /** What is looked up when metrics are asked for. */
-export function observeState(registry: MetricRegistry, { slots, health, shared }: ObservedState): void {
-  const gauge = (name: string, unit: string, description: string, read: () => number) =>
-    registry.observe({
-      name,
-      unit,
-      description,
-      attributes: [],
-      type: "gauge",
-      observe: () => [{ attributes: {}, value: read() }],
-    });
+export function observeState(registry: MetricRegistry, { slots, health, store, shared }: ObservedState): void {
+  const gauge = (name: string, unit: string, description: string, read: () => number | undefined) =>
+    registry.observe({ name, unit, description, attributes: [], type: "gauge", observe: () => pointOf(read()) });
   gauge(
     "livellm.admission.running",
     "{call}",
@@ -31,15 +26,18 @@ export function observeState(registry: MetricRegistry, { slots, health, shared }
     () => slots.running,
   );
   gauge("livellm.admission.queued", "{call}", "Calls that wait for such a place.", () => slots.waiting);
-  registry.observe({
-    name: "livellm.shared_state.connected",
-    unit: "{connection}",
-    description:
-      "1 while callers' limits are counted together with other processes, 0 while this one counts for itself; absent where there are no others.",
-    attributes: [],
-    type: "gauge",
-    observe: () => (shared.connected ? [{ attributes: {}, value: shared.connected() ? 1 : 0 }] : []),
-  });
+  gauge(
+    "livellm.store.available",
+    "{database}",
+    "1 while the database answers, 0 while calls go on with what was last known.",
+    () => Number(store.available()),
+  );
+  gauge(
+    "livellm.shared_state.connected",
+    "{connection}",
+    "1 while callers' limits are counted together with other processes, 0 while this one counts for itself; absent where there are no others.",
+    () => shared.connected && Number(shared.connected()),
+  );
   registry.observe({
     name: "livellm.breaker.open",
     unit: "{breaker}",
@@ -52,4 +50,8 @@ export function observeState(registry: MetricRegistry, { slots, health, shared }
         return { attributes, value: avoided ? 1 : 0 };
       }),
   });
+}
+
+function pointOf(value: number | undefined) {
+  return value === undefined ? [] : [{ attributes: {}, value }];
 }
