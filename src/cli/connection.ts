@@ -80,7 +80,7 @@ export function addressOf({ url }: ConnectionOptions, { environment }: Terminal)
 }
 
 /** Never from the command line, where every user of the machine can read it. */
-export function tokenOf({ tokenFile }: ConnectionOptions, { environment }: Terminal): string | undefined {
+function tokenOf({ tokenFile }: ConnectionOptions, { environment }: Terminal): string | undefined {
   const file = tokenFile ?? environment.LIVELLM_TOKEN_FILE?.trim();
   const token = tokenFile === undefined ? environment.LIVELLM_TOKEN?.trim() : undefined;
   if (token || !file) return token || undefined;

@@ -1,40 +1,15 @@
-import { readFile } from "node:fs/promises";
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
-import {
-  AudioService,
-  type SpeakFinished,
-  type SpeakStreamRequestSchema,
-  type SpeakStreamResponse,
-} from "../../gen/livellm/v1/audio_service_pb.ts";
+import { AudioService, type SpeakFinished, type SpeakStreamResponse } from "../../gen/livellm/v1/audio_service_pb.ts";
 import { beginAudioFile } from "./audio-file.ts";
 import { callFailure, describeAttempt } from "./call-failure.ts";
-import { type Connection, type ConnectionOptions, connect } from "./connection.ts";
+import { type Connection, connect } from "./connection.ts";
 import { wrongUsage } from "./exit-codes.ts";
 import { listenForInterrupt } from "./interrupt.ts";
 import { bytesInWords, type Progress, secondsInWords, showProgress } from "./progress.ts";
-import { type RouteOptions, routeOf, withRouteOptions } from "./route-options.ts";
-import { readInput, type Terminal, tell, write } from "./terminal.ts";
-
-interface SpeakOptions extends RouteOptions, ConnectionOptions {
-  readonly file?: string;
-  readonly output?: string;
-  readonly format?: string;
-  readonly rate?: string;
-  readonly speed?: string;
-  readonly language?: string;
-  readonly instructions?: string;
-}
-
-const mimeTypes: Readonly<Record<string, string>> = {
-  wav: "audio/wav",
-  mp3: "audio/mpeg",
-  ogg: "audio/ogg",
-  flac: "audio/flac",
-  aac: "audio/aac",
-  pcm: "audio/pcm",
-};
+import { withRouteOptions } from "./route-options.ts";
+import { formatNames, type SpeakInit, type SpeakOptions, speakRequest } from "./speak-request.ts";
+import { type Terminal, tell, write } from "./terminal.ts";
 
 /** `livellm speak`: text in, audio out, as it is made. */
 export function addSpeak(program: Command, terminal: Terminal): void {
@@ -43,7 +18,7 @@ export function addSpeak(program: Command, terminal: Terminal): void {
     .argument("[text...]", "what to say; read from the standard input when there is no --file either")
     .option("-f, --file <file>", "a file with the text")
     .option("-o, --output <file>", "where the audio goes; the standard output when not given, or -")
-    .option("--format <name>", `${Object.keys(mimeTypes).join(", ")}; by the output's name, else wav`)
+    .option("--format <name>", `${formatNames.join(", ")}; by the output's name, else wav`)
     .option("--rate <hertz>", "samples a second; the model's own when not given")
     .option("-v, --voice <voice>", "the voice, as its provider calls it")
     .option("--speed <factor>", "1 is the voice's own")
@@ -61,7 +36,7 @@ Examples:
 `;
 
 async function speak(words: readonly string[], options: SpeakOptions, terminal: Terminal): Promise<void> {
-  const request = { route: routeOf(options), text: await textOf(words, options, terminal), config: configOf(options) };
+  const request = await speakRequest(words, options, terminal);
   const file = options.output === "-" ? undefined : options.output;
   if (file === undefined && terminal.output.isTTY)
     throw wrongUsage("the audio would go to this terminal: name a file with --output, or pipe it to a player");
@@ -69,49 +44,6 @@ async function speak(words: readonly string[], options: SpeakOptions, terminal: 
   const put = (bytes: Uint8Array) => write(terminal, bytes);
   if (file === undefined) await receive(request, { connection, terminal, put, keepsParts: true });
   else await receiveFile(request, file, { connection, terminal });
-}
-
-type SpeakInit = MessageInitShape<typeof SpeakStreamRequestSchema>;
-
-async function textOf(words: readonly string[], { file }: SpeakOptions, terminal: Terminal): Promise<string> {
-  if (file !== undefined && words.length > 0) throw wrongUsage("a text and --file: choose one");
-  const given = words.join(" ");
-  const text = given || (file === undefined ? await readInput(terminal) : await readText(file));
-  if (text.trim() === "") throw wrongUsage("there is nothing to say: give a text, --file, or the standard input");
-  return text;
-}
-
-async function readText(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    throw wrongUsage(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function configOf({ format, output = "", rate, speed, language, instructions }: SpeakOptions) {
-  return {
-    format: {
-      mimeType: mimeTypeOf(format, output),
-      sampleRateHertz: rate === undefined ? 0 : numberOf("--rate", rate),
-    },
-    ...(speed !== undefined && { speed: numberOf("--speed", speed) }),
-    languageCode: language ?? "",
-    instructions: instructions ?? "",
-  };
-}
-
-function mimeTypeOf(format: string | undefined, output: string): string {
-  const name = format ?? /\.(\w+)$/.exec(output)?.[1] ?? "wav";
-  const mimeType = mimeTypes[name.toLowerCase()];
-  if (mimeType) return mimeType;
-  throw wrongUsage(`there is no format "${name}"; say one with --format: ${Object.keys(mimeTypes).join(", ")}`);
-}
-
-function numberOf(option: string, text: string): number {
-  const number = Number(text);
-  if (text.trim() !== "" && Number.isFinite(number)) return number;
-  throw wrongUsage(`${option} takes a number`);
 }
 
 interface Receiver {
