@@ -1,3 +1,5 @@
+import { thrownInto } from "./thrown-into.ts";
+
 const batches: unique symbol = Symbol("batches");
 
 /**
@@ -57,17 +59,53 @@ class BatchedStream<T> implements Batched<T> {
     this[batches] = source;
   }
 
-  [Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
-    return itemsOf(this[batches]);
+  [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
+    return new Items(this[batches][Symbol.asyncIterator]());
   }
 }
 
-function isBatched<T>(stream: AsyncIterable<T> | Iterable<T>): stream is Batched<T> {
+/** Whether a stream comes in batches, which whoever passes it on should keep. */
+export function isBatched<T>(stream: AsyncIterable<T> | Iterable<T>): stream is Batched<T> {
   return batches in stream;
 }
 
-async function* itemsOf<T>(source: AsyncIterable<readonly T[]>): AsyncGenerator<T, void, undefined> {
-  for await (const items of source) for (const item of items) yield item;
+/** The items of batches. Not a generator, for what tap.ts says of them. */
+class Items<T> implements AsyncIterableIterator<T, undefined> {
+  readonly #source: AsyncIterator<readonly T[]>;
+  #batch: readonly T[] = [];
+  #at = 0;
+
+  constructor(source: AsyncIterator<readonly T[]>) {
+    this.#source = source;
+  }
+
+  async next(): Promise<IteratorResult<T, undefined>> {
+    while (this.#at >= this.#batch.length) {
+      if (!this.#take(await this.#source.next())) return { done: true, value: undefined };
+    }
+    return { done: false, value: this.#batch[this.#at++] as T };
+  }
+
+  async return(): Promise<IteratorResult<T, undefined>> {
+    this.#batch = [];
+    await this.#source.return?.();
+    return { done: true, value: undefined };
+  }
+
+  async throw(error: unknown): Promise<IteratorResult<T, undefined>> {
+    this.#batch = [];
+    return this.#take(await thrownInto(this.#source, error)) ? this.next() : { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #take({ done, value }: IteratorResult<readonly T[]>): boolean {
+    this.#batch = done ? [] : value;
+    this.#at = 0;
+    return !done;
+  }
 }
 
 async function* oneByOne<T>(stream: AsyncIterable<T> | Iterable<T>): AsyncGenerator<readonly T[], void, undefined> {

@@ -1,7 +1,15 @@
-import { thrownInto } from "./tap.ts";
+import { batched, inBatches, isBatched } from "./batches.ts";
+import { thrownInto } from "./thrown-into.ts";
 
-/** What `change` makes of each item; the source is left when it throws. Not a generator, for what tap.ts says of them. */
-export function mapped<T, U>(source: AsyncIterable<T>, change: (item: T) => U): AsyncIterableIterator<U, undefined> {
+/**
+ * What `change` makes of each item, in batches where they come in batches; the source is left when it throws. Not a generator,
+ * for what tap.ts says of them.
+ */
+export function mapped<T, U>(source: AsyncIterable<T>, change: (item: T) => U): AsyncIterable<U> {
+  if (isBatched(source)) {
+    const changeAll = (items: readonly T[]): readonly U[] => items.map(change);
+    return batched(new Mapped(inBatches(source)[Symbol.asyncIterator](), changeAll));
+  }
   return new Mapped(source[Symbol.asyncIterator](), change);
 }
 

@@ -1,3 +1,6 @@
+import { batched, inBatches, isBatched } from "./batches.ts";
+import { thrownInto } from "./thrown-into.ts";
+
 /** What is told of a stream, each of it once at most. */
 export interface Tap {
   /** Its first item is here, and leaves now. */
@@ -11,10 +14,11 @@ export interface Tap {
 }
 
 /**
- * Passes a stream on as it is and tells how it begins and ends. Not a generator: each one in the way of a message costs it three turns
+ * Passes a stream on as it is, in batches where it comes in batches, and tells how it begins and ends. Not a generator: each one in the way of a message costs it three turns
  * of the microtask queue and as many promises, this one costs it one.
  */
-export function tapped<T>(source: AsyncIterable<T>, tap: Tap): AsyncIterableIterator<T, undefined> {
+export function tapped<T>(source: AsyncIterable<T>, tap: Tap): AsyncIterable<T> {
+  if (isBatched(source)) return batched(new Tapped(inBatches(source)[Symbol.asyncIterator](), tap));
   return new Tapped(source[Symbol.asyncIterator](), tap);
 }
 
@@ -75,11 +79,4 @@ class Tapped<T> implements AsyncIterableIterator<T, undefined> {
     this.#over = true;
     throw this.#tap.failed ? this.#tap.failed(error) : error;
   };
-}
-
-/** As `yield*` hands an error to the iterator that it is in; one that cannot take it is left. */
-export async function thrownInto<T>(source: AsyncIterator<T>, error: unknown): Promise<IteratorResult<T>> {
-  if (source.throw) return source.throw(error);
-  await source.return?.();
-  throw error;
 }

@@ -1,5 +1,6 @@
 import type { Message, Registry } from "@bufbuild/protobuf";
 import { cancelled } from "../core/error.ts";
+import { inBatches } from "../streams/batches.ts";
 import type { Admit } from "./admit.ts";
 import type { CallOrigin } from "./call-origin.ts";
 import type { Call, CallableMethod, Dispatcher } from "./dispatch.ts";
@@ -122,10 +123,12 @@ async function answer(hot: HotCall, maxBytes: number): Promise<void> {
     if (!exchange.over) writer.end(hot, { header, trailer, message });
     return;
   }
-  for await (const message of answered.message) {
-    if (exchange.over) return;
-    // Waiting for each message to be written would be a turn of the event loop for each.
-    if (!writer.message(hot, header, codec.write(message))) await exchange.drained();
+  for await (const messages of inBatches(answered.message)) {
+    for (const message of messages) {
+      if (exchange.over) return;
+      // Waiting for each message to be written would be a turn of the event loop for each.
+      if (!writer.message(hot, header, codec.write(message))) await exchange.drained();
+    }
   }
   if (!exchange.over) writer.end(hot, { header, trailer });
 }

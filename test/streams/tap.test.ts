@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { batched, inBatches } from "../../src/streams/batches.ts";
 import { mapped } from "../../src/streams/mapped.ts";
 import { tapped } from "../../src/streams/tap.ts";
 
@@ -44,8 +45,9 @@ describe("a tapped stream", () => {
   test("is passed on as it is, and its beginning and end told once", async () => {
     const { stream, calls } = told(source().items);
     expect(await all(stream)).toEqual([1, 2]);
-    expect(await stream.next()).toEqual({ done: true, value: undefined });
-    await stream.return?.();
+    const iterator = stream[Symbol.asyncIterator]();
+    expect(await iterator.next()).toEqual({ done: true, value: undefined });
+    await iterator.return?.();
     expect(calls).toEqual(["first", "ended"]);
   });
 
@@ -70,8 +72,9 @@ describe("a tapped stream", () => {
       yield 1;
     }
     const { stream, calls } = told(slow());
-    const first = stream.next();
-    const left = stream.return?.();
+    const iterator = stream[Symbol.asyncIterator]();
+    const first = iterator.next();
+    const left = iterator.return?.();
     gate.resolve();
     expect(await first).toEqual({ done: false, value: 1 });
     await left;
@@ -81,8 +84,9 @@ describe("a tapped stream", () => {
   test("hands an error of its reader to its source", async () => {
     const { items, seen } = source();
     const { stream, calls } = told(items);
-    await stream.next();
-    await expect(stream.throw?.(new Error("gone"))).rejects.toThrow("explained");
+    const iterator = stream[Symbol.asyncIterator]();
+    await iterator.next();
+    await expect(iterator.throw?.(new Error("gone"))).rejects.toThrow("explained");
     expect(calls).toEqual(["first", "failed"]);
     expect(seen).toEqual(["Error: gone", "freed"]);
   });
@@ -94,6 +98,41 @@ describe("a tapped stream", () => {
       },
     });
     await expect(all(stream)).rejects.toThrow("cut");
+  });
+});
+
+describe("a stream in batches", () => {
+  const batchesOf = (fails = false) => {
+    const { items, seen } = source(fails);
+    async function* pairs() {
+      for await (const item of items) yield [item, item * 10];
+    }
+    return { stream: batched(pairs()), seen };
+  };
+
+  test("stays in batches when it is tapped and mapped", async () => {
+    const { stream, calls } = told(batchesOf().stream);
+    expect(await all(inBatches(mapped(stream, String)))).toEqual([
+      ["1", "10"],
+      ["2", "20"],
+    ]);
+    expect(calls).toEqual(["first", "ended"]);
+  });
+
+  test("is read item by item all the same", async () => {
+    const { stream, calls } = told(batchesOf().stream);
+    expect(await all(mapped(stream, String))).toEqual(["1", "10", "2", "20"]);
+    expect(calls).toEqual(["first", "ended"]);
+  });
+
+  test("hands an error of its reader to its source", async () => {
+    const { stream, seen } = batchesOf();
+    const { stream: watched, calls } = told(stream);
+    const iterator = watched[Symbol.asyncIterator]();
+    await iterator.next();
+    await expect(iterator.throw?.(new Error("gone"))).rejects.toThrow("explained");
+    expect(calls).toEqual(["first", "failed"]);
+    expect(seen).toEqual(["freed"]);
   });
 });
 
