@@ -52,7 +52,7 @@ const pages = ["README.md", ...readdirSync(path.join(root, "docs")).map((name) =
 test.each(pages)("what %s links to is there", (page) => {
   const links = [...read(page).matchAll(/\]\(([^)#]+)(#[^)]*)?\)/g)].map(([, target = ""]) => target);
   const ours = links.filter((target) => !/^https?:/.test(target));
-  expect(ours.length).toBeGreaterThan(0);
+  if (page === "README.md") expect(ours.length).toBeGreaterThan(10);
   const missing = ours.filter((target) => !existsSync(path.join(root, path.dirname(page), target)));
   expect(missing).toEqual([]);
 });
