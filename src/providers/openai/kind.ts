@@ -3,6 +3,7 @@ import { createChatCompletions } from "../openai-compatible/chat.ts";
 import { dialects } from "../openai-compatible/dialects.ts";
 import { createModels } from "../openai-compatible/models.ts";
 import { createTranscription } from "../openai-compatible/transcription.ts";
+import { createLive } from "./conversation.ts";
 import { createOpenAIImages } from "./images.ts";
 import { createLiveTranscription } from "./live-transcription.ts";
 import { createResponses } from "./responses.ts";
@@ -23,6 +24,7 @@ export const openai: ProviderKind = {
     "AudioService/Transcribe",
     "AudioService/ListVoices",
     "TranscriptionService/TranscribeStream",
+    "LiveService/Converse",
     "ImagesService/GenerateImage",
     "ImagesService/GenerateImageStream",
     "ImagesService/EditImage",
@@ -60,6 +62,7 @@ export const openai: ProviderKind = {
       transcription: createTranscription(connection, dialects.openai, upstream),
       liveTranscription: createLiveTranscription(connection, upstream),
       images: createOpenAIImages(connection, upstream),
+      live: createLive(connection, upstream),
     };
   },
 };

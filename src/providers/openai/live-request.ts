@@ -41,7 +41,8 @@ export function toTranscriptionSession(request: LiveTranscriptionRequest): LiveC
 
 type WireTurnDetection = NonNullable<RealtimeTranscriptionSessionAudioInput["turn_detection"]>;
 
-function toTurnDetection(turns: TurnDetection): WireTurnDetection | null {
+/** How a session is to find turns; null where it is told. */
+export function toTurnDetection(turns: TurnDetection): WireTurnDetection | null {
   switch (turns.mode) {
     case "manual":
       return null;

@@ -1,27 +1,24 @@
 import type {
   ConversationItem,
   RealtimeResponse,
-  RealtimeResponseUsage,
   RealtimeSessionCreateRequest,
   ResponseCreateEvent,
 } from "openai/resources/realtime/realtime";
 import { LivellmError } from "../../core/error.ts";
-import type { JsonObject } from "../../core/json.ts";
 import type { ProviderConnection } from "../../core/provider.ts";
 import type { Warning } from "../../core/route.ts";
 import type { Speech, SpeechEvent, SpeechRequest } from "../../core/speech.ts";
 import type { Upstream } from "../../core/upstream.ts";
-import type { Usage } from "../../core/usage.ts";
 import { unreadableAnswer } from "../openai-compatible/broken-stream.ts";
 import { streamError } from "../openai-compatible/error.ts";
-import { count, object, text, type Unchecked } from "../openai-compatible/json-fields.ts";
+import { object, text, type Unchecked } from "../openai-compatible/json-fields.ts";
 import { type Notes, newNotes } from "../openai-compatible/notes.ts";
 import { mergeOptions, refuseReservedOptions } from "../openai-compatible/options.ts";
 import { withSocket } from "../openai-compatible/realtime-socket.ts";
 import { toVoice } from "../openai-compatible/speech.ts";
-import { present } from "../openai-compatible/usage.ts";
 import { realtimeFormats, toRealtimeFormat } from "./realtime-format.ts";
 import { openRealtime, type RealtimeSession, startSession } from "./realtime-session.ts";
+import { readRealtimeUsage } from "./realtime-usage.ts";
 
 /** The built-in voices of Realtime sessions: openai-node, `RealtimeAudioConfigOutput.voice`. */
 const voices = ["alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse"];
@@ -70,7 +67,7 @@ function toSpeechSession(request: SpeechRequest): SpeechSession {
       input: { turn_detection: null },
       output: {
         format: toRealtimeFormat(format),
-        ...(voice && { voice: /^voice_/.test(voice) ? { id: voice } : voice }),
+        ...toVoiceField(voice),
         ...(speed !== undefined && { speed }),
       },
     },
@@ -80,9 +77,16 @@ function toSpeechSession(request: SpeechRequest): SpeechSession {
   return { session: mergeOptions(session, request.options), warnings: notes.warnings };
 }
 
+/** A built-in voice goes by its name, one of the caller's own by its id. */
+export function toVoiceField(voice: string): { readonly voice?: string | { readonly id: string } } {
+  if (voice === "") return {};
+  return { voice: /^voice_/.test(voice) ? { id: voice } : voice };
+}
+
 const fastest = 1.5;
 
-function toSpeed(speed: number | undefined, notes: Notes): number | undefined {
+/** Only so fast. */
+export function toSpeed(speed: number | undefined, notes: Notes): number | undefined {
   if (speed === undefined || speed <= fastest) return speed;
   notes.clamped("config.speed", `${fastest} at most`);
   return fastest;
@@ -124,7 +128,7 @@ async function* readSpeech(
     const response = object(event.response);
     refuseIncomplete(response, session.id);
     if (!heard) throw unreadableAnswer("no audio");
-    return yield { type: "finished", usage: readUsage(response.usage) };
+    return yield { type: "finished", usage: readRealtimeUsage(response.usage) };
   }
   throw await session.closedBefore("response.done");
 }
@@ -140,18 +144,4 @@ function refuseIncomplete(response: Unchecked<RealtimeResponse>, providerRequest
   if (why === "content_filter") throw new LivellmError("invalid_argument", "content_blocked", message, facts);
   if (why === "max_output_tokens") throw new LivellmError("invalid_argument", "context_too_long", message, facts);
   throw new LivellmError("unavailable", "provider_unavailable", message, facts);
-}
-
-/** The usage of a response in our terms; its details are inside its totals. */
-function readUsage(value: unknown): Usage {
-  const usage: JsonObject & Unchecked<RealtimeResponseUsage> = object(value);
-  const input = object(usage.input_token_details);
-  return present({
-    inputTokens: count(usage.input_tokens),
-    outputTokens: count(usage.output_tokens),
-    cachedInputTokens: count(input.cached_tokens),
-    inputAudioTokens: count(input.audio_tokens),
-    outputAudioTokens: count(object(usage.output_token_details).audio_tokens),
-    providerUsage: Object.keys(usage).length > 0 ? usage : undefined,
-  });
 }
