@@ -13,6 +13,7 @@ export function measureCalls(telemetry: Telemetry, originKey: ContextKey<CallOri
     const call = telemetry.begin({
       rpc: `${method.parent.typeName}/${method.name}`,
       face: contextValues.get(originKey).face,
+      streams: method.methodKind !== "unary",
       isSession: method.methodKind === "bidi_streaming",
       headers: request.header,
       caller: () => callerFacts(request, originKey),

@@ -22,19 +22,19 @@ function timesOf(registry: MetricRegistry) {
     ]),
     firstChunk: time(
       "gen_ai.client.operation.time_to_first_chunk",
-      "How long targets took to their first output.",
+      "How long targets took to the first output of a stream.",
       buckets.first,
       target,
     ),
     furtherChunk: time(
       "gen_ai.client.operation.time_per_output_chunk",
-      "How long each output of a target took after its first; the mean of each call.",
+      "How long each output of a stream took after its first; the mean of each call.",
       buckets.further,
       target,
     ),
     firstToken: time(
       "gen_ai.server.time_to_first_token",
-      "How long calls took from their beginning to the first output of a model, with all that was tried before it.",
+      "How long streaming calls took from their beginning to the first output of a model, with all that was tried before it.",
       buckets.first,
       target.slice(0, 3),
     ),

@@ -55,12 +55,13 @@ export class TargetMeters {
     this.#names = names;
   }
 
-  ended(end: AttemptEnd): void {
+  /** The times of single outputs are those of answers that are streamed; of others they would be the whole time. */
+  ended(end: AttemptEnd, streams: boolean): void {
     const { outcome, error, durationMs, firstOutputMs, outputs, usage } = end;
     const { attempts, duration } = this.#of(outcome, error);
     attempts.add();
     duration.record(durationMs / 1000);
-    if (firstOutputMs !== undefined) this.#answer(firstOutputMs, durationMs, outputs);
+    if (firstOutputMs !== undefined && streams) this.#answer(firstOutputMs, durationMs, outputs);
     if (usage) this.#consumed(usage);
   }
 

@@ -12,6 +12,7 @@ export const attribute = {
   operation: "gen_ai.operation.name",
   provider: "gen_ai.provider.name",
   requestModel: "gen_ai.request.model",
+  requestStream: "gen_ai.request.stream",
   tokenType: "gen_ai.token.type",
   outputType: "gen_ai.output.type",
   responseModel: "gen_ai.response.model",

@@ -10,6 +10,8 @@ export interface MeteredCall {
   readonly rpc: string;
   /** The framing it came in. */
   readonly face: string;
+  /** Whether its answer comes bit by bit. */
+  readonly streams: boolean;
   /** Whether both sides stream. */
   readonly isSession: boolean;
 }

@@ -45,9 +45,10 @@ export class MeteredObservation implements ObservedCall {
 
   /** An attempt of this call is over. */
   attemptEnded(meters: TargetMeters, end: AttemptEnd): void {
-    meters.ended(end);
+    const { streams } = this.#call;
+    meters.ended(end, streams);
     if (end.usage) this.meters.callers.consumed(this.#call.caller(), end.usage);
-    if (end.firstOutputMs === undefined || this.#firstOutputTold) return;
+    if (end.firstOutputMs === undefined || this.#firstOutputTold || !streams) return;
     this.#firstOutputTold = true;
     meters.firstToken(this.#sinceStart() - (end.durationMs - end.firstOutputMs) / 1000);
   }

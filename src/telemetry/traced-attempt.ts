@@ -10,24 +10,26 @@ import type { OpenSpan, SpanSource } from "./tracer.ts";
 
 /** Begins the span of one target being called. */
 export function beginAttempt(scope: TracedScope, target: ObservedTarget, isFallback: boolean): AttemptObservation {
-  const { capability, spans, parent, providerNames, asked } = scope;
+  const { capability, spans, parent, providerNames, streams, asked } = scope;
   const captureContent = scope.captureContent && capability === "chat";
   const operation = operations[capability];
   const attributes = {
     [attribute.operation]: operation,
     [attribute.provider]: providerNames.get(target.kind) ?? target.kind,
     [attribute.requestModel]: target.model,
+    [attribute.requestStream]: streams,
     [ownAttribute.providerId]: target.provider || "inline",
     ...(outputTypes[capability] && { [attribute.outputType]: outputTypes[capability] }),
     ...(isFallback && { [ownAttribute.isFallback]: true }),
   };
   const open = spans.child(parent, { name: `${operation} ${target.model}`, kind: "client", attributes });
   if (captureContent && asked && open.span.isRecording()) open.span.setAttributes(inputContent(asked()));
-  return new TracedAttempt(scope.counted.attempt(target, isFallback), open, { spans, captureContent });
+  return new TracedAttempt(scope.counted.attempt(target, isFallback), open, { spans, streams, captureContent });
 }
 
 interface AttemptOptions {
   readonly spans: SpanSource;
+  readonly streams: boolean;
   readonly captureContent: boolean;
 }
 
@@ -35,12 +37,14 @@ class TracedAttempt implements AttemptObservation {
   readonly #counted: AttemptObservation;
   readonly #open: OpenSpan;
   readonly #spans: SpanSource;
+  readonly #streams: boolean;
   readonly #reader: OutputReader | undefined;
 
-  constructor(counted: AttemptObservation, open: OpenSpan, { spans, captureContent }: AttemptOptions) {
+  constructor(counted: AttemptObservation, open: OpenSpan, { spans, streams, captureContent }: AttemptOptions) {
     this.#counted = counted;
     this.#open = open;
     this.#spans = spans;
+    this.#streams = streams;
     this.#reader = open.span.isRecording() ? readOutputs(captureContent) : undefined;
   }
 
@@ -67,7 +71,7 @@ class TracedAttempt implements AttemptObservation {
   #tell(span: Span, { outcome, error, firstOutputMs, usage }: AttemptEnd): void {
     span.setAttributes({
       [ownAttribute.outcome]: outcome,
-      ...(firstOutputMs !== undefined && { [attribute.timeToFirstChunk]: firstOutputMs / 1000 }),
+      ...(firstOutputMs !== undefined && this.#streams && { [attribute.timeToFirstChunk]: firstOutputMs / 1000 }),
       ...(usage && usageAttributes(usage)),
       ...this.#reader?.attributes(),
     });

@@ -33,7 +33,8 @@ export class TracedCall implements ObservedCall {
 
   route(capability: Capability): RouteObservation {
     const counted = this.#counted.route(capability);
-    return new TracedRoute({ ...this.#options, counted, capability, parent: this.#span });
+    const { streams } = this.#call;
+    return new TracedRoute({ ...this.#options, counted, capability, streams, parent: this.#span });
   }
 
   firstMessage(): void {

@@ -8,6 +8,8 @@ export interface TracedScope {
   readonly capability: Capability;
   readonly parent: OpenSpan;
   readonly spans: SpanSource;
+  /** Whether the call's answer comes bit by bit. */
+  readonly streams: boolean;
   readonly captureContent: boolean;
   /** What the conventions call a kind of provider. */
   readonly providerNames: ReadonlyMap<string, string>;

@@ -72,10 +72,34 @@ test("what a model was given and gave is counted by target, and by app", async (
   expect(value("gen_ai_client_token_usage_sum", { ...labels, gen_ai_token_type: "input" })).toBe(inputTokens);
   expect(value("gen_ai_client_token_usage_sum", { ...labels, gen_ai_token_type: "output" })).toBe(outputTokens);
   expect(value("gen_ai_client_operation_duration_seconds_count", labels)).toBe(1);
-  expect(value("gen_ai_client_operation_time_to_first_chunk_seconds_count", labels)).toBe(1);
-  expect(value("gen_ai_server_time_to_first_token_seconds_count", { gen_ai_request_model: "echo" })).toBe(1);
+  expect(value("gen_ai_client_operation_time_to_first_chunk_seconds_count", labels)).toBe(0);
   expect(value("livellm_attempts_total", { ...labels, livellm_outcome: "answered" })).toBe(1);
   expect(value("livellm_caller_tokens_total", { client_app: "kiosk" })).toBe(inputTokens + outputTokens);
+});
+
+test("the times to the first output, and to each further one, are those of streams", async () => {
+  await using gateway = await startAccessGateway({});
+  const target = { provider: "local", model: "echo", options: { pace_ms: 20 } };
+  const request = { route: { targets: [target] }, messages: [{ text: "one two three four five" }] };
+  const response = await fetch(`${gateway.url}/livellm.v1.AgentService/RunStream`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(request),
+  });
+  await response.text();
+  const { value } = await scrape(gateway.url);
+  const labels = { gen_ai_request_model: "echo" };
+  const further = "gen_ai_client_operation_time_per_output_chunk_seconds";
+  for (const name of [
+    "gen_ai_client_operation_time_to_first_chunk_seconds",
+    "gen_ai_server_time_to_first_token_seconds",
+    further,
+  ]) {
+    expect([name, value(`${name}_count`, labels)]).toEqual([name, 1]);
+  }
+  // Four pauses of 20 ms, over what else there is of parts that begin and end at once.
+  expect(value(`${further}_sum`, labels)).toBeGreaterThan(0.005);
+  expect(value("livellm_call_time_to_first_message_seconds_count", { livellm_face: "ndjson" })).toBe(1);
 });
 
 test("a target that fails, and the one that takes over, are counted with how they ended", async () => {

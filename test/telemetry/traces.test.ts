@@ -154,6 +154,7 @@ describe.each(["grpc", "http/protobuf"])("over OTLP by %s", (protocol) => {
       "gen_ai.usage.input_tokens": 11,
       "gen_ai.usage.output_tokens": 7,
       "gen_ai.response.time_to_first_chunk": expect.any(Number),
+      "gen_ai.request.stream": true,
       "livellm.fallback": true,
       "livellm.outcome": "answered",
     });
