@@ -72,7 +72,7 @@ function keyType(db: Kysely<unknown>) {
   return isPostgres(db) ? sql`text collate "C"` : "text";
 }
 
-function isPostgres(db: Kysely<unknown>): boolean {
+function isPostgres<Tables>(db: Kysely<Tables>): boolean {
   return db.getExecutor().adapter instanceof PostgresAdapter;
 }
 
@@ -82,9 +82,19 @@ function isPostgres(db: Kysely<unknown>): boolean {
  */
 export async function migrate<Tables>(db: Kysely<Tables>, name: string): Promise<void> {
   const provider = { getMigrations: async () => ({ ...migrations }) };
-  const { error } = await new Migrator({ db, provider }).migrateToLatest();
+  // Named, since kysely would take the tables of any schema for its own.
+  const migrationTableSchema = isPostgres(db) ? await currentSchema(db, name) : undefined;
+  const { error } = await new Migrator({ db, provider, migrationTableSchema }).migrateToLatest();
   if (error instanceof Error && error.message.startsWith("corrupted migrations")) throw newerThanThis(name, error);
   if (error) throw error;
+}
+
+async function currentSchema<Tables>(db: Kysely<Tables>, name: string): Promise<string> {
+  const { rows } = await sql<{ readonly schema: string | null }>`select current_schema() as schema`.execute(db);
+  const schema = rows[0]?.schema;
+  if (schema) return schema;
+  const message = `the database ${name} has no schema to make tables in: make the one that its search_path names`;
+  throw new LivellmError("failed_precondition", "invalid_request", message);
 }
 
 function newerThanThis(name: string, cause: Error): LivellmError {

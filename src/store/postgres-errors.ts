@@ -10,7 +10,7 @@ export function explainPostgres(error: unknown, address: PostgresAddress): Faile
   const code = codeOf(error);
   const reason = reasonByCode(code, address) ?? reasonByMessage(error);
   if (reason !== undefined) return { away: true, passes: false, reason };
-  if (!(error instanceof pg.DatabaseError)) return { away: true, passes: true, reason: unreachable(error, code) };
+  if (!(error instanceof pg.DatabaseError)) return withoutAnswer(error, code);
   if (passing.test(code)) return { away: true, passes: true, reason: `does not take queries at the moment (${code})` };
   return { away: false, passes: false, reason: `has refused a query with ${code}${placeOf(error)}` };
 }
@@ -51,10 +51,14 @@ function reasonByMessage(error: unknown): string | undefined {
   return undefined;
 }
 
-/** What is not the server's answer: the network's, the system's, or `pg`'s own. */
-function unreachable(error: unknown, code: string): string {
-  if (error instanceof Error && /timeout/i.test(error.message)) return "does not answer in time";
-  return `cannot be reached (${code || "the connection has ended"})`;
+/** What is not the server's answer: the network's and the system's errors have a code, `pg`'s own have words. */
+function withoutAnswer(error: unknown, code: string): FailedQuery {
+  const { name, message } = error instanceof Error ? error : { name: typeof error, message: "" };
+  if (/timeout/i.test(message)) return { away: true, passes: true, reason: "does not answer in time" };
+  if (code !== "" || /connection|client was closed/i.test(message)) {
+    return { away: true, passes: true, reason: `cannot be reached (${code || "the connection has ended"})` };
+  }
+  return { away: false, passes: false, reason: `could not be used, because of a mistake in this program (${name})` };
 }
 
 /** Names of tables and constraints are ours. */

@@ -140,6 +140,35 @@ describeWith(postgres, "PostgreSQL", () => {
     await Promise.all(stores.map((store) => store.close()));
   });
 
+  it("keeps what it was to write out of its errors and the log, which says why", async () => {
+    const fresh = await server.createDatabase();
+    const log = { warn: vi.fn(), info: vi.fn() };
+    await using store = closing(await openStore(fresh, sealer, { log }));
+    await server.execute("alter table provider add constraint odd check (kind <> 'openai-compatible')", fresh);
+    const error: unknown = await store.create(fullDraft("a")).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "unavailable", message: expect.stringContaining("the server's log says why") });
+    expect(log.warn.mock.calls).toEqual([
+      [
+        expect.stringMatching(
+          /^the database postgres:.* has refused a query with 23514 at the table provider for odd$/,
+        ),
+      ],
+    ]);
+    expect(log.info).not.toHaveBeenCalled();
+    expect(await store.list()).toEqual([]);
+  });
+
+  it("keeps several installations apart, each in its schema", async () => {
+    const fresh = await server.createDatabase();
+    await server.execute("create schema one authorization livellm; create schema two authorization livellm", fresh);
+    const schema = (name: string) => openStore(`${fresh}?options=-c%20search_path%3D${name}`, sealer);
+    await using one = closing(await schema("one"));
+    await using two = closing(await schema("two"));
+    await one.create(bareDraft("a"));
+    expect(await two.list()).toEqual([]);
+    await expect(schema("missing")).rejects.toThrow(/has no schema to make tables in/);
+  });
+
   it("is filled with what a SQLite file has held", async () => {
     await using from = closing(await openStore("sqlite::memory:", sealer));
     for (const id of ["b", "B", "a"]) await from.create(fullDraft(id));
