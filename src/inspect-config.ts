@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import type { Config } from "./config.ts";
 import type { VariableProblem } from "./environment.ts";
 import { createCatalogue } from "./routing/catalogue.ts";
-import { databaseNamed } from "./store/database-url.ts";
-import { parseMasterKey, parseOldKeys } from "./store/master-key.ts";
+import { databaseNamed, isShared } from "./store/database-url.ts";
+import { parseMasterKey, parseOldKeys, sharedKeyMissing } from "./store/master-key.ts";
 import { readTlsFiles } from "./transport/tls-files.ts";
 import { allowedAddresses } from "./upstream/guard-allowed.ts";
 
@@ -25,10 +25,15 @@ export async function inspectConfig(config: Config): Promise<readonly VariablePr
 /** By the setting that is to blame. */
 const inspections: Readonly<Record<string, (config: Config) => unknown>> = {
   DATABASE_URL: ({ databaseUrl }) => databaseNamed(databaseUrl.reveal()),
-  LIVELLM_MASTER_KEY: ({ masterKey }) => masterKey && parseMasterKey(masterKey.reveal()),
+  LIVELLM_MASTER_KEY: inspectMasterKey,
   LIVELLM_OLD_MASTER_KEYS: ({ oldMasterKeys }) => parseOldKeys(oldMasterKeys.map((key) => key.reveal())),
   LIVELLM_CATALOGUE: ({ catalogueFile }) =>
     catalogueFile === "" || createCatalogue(undefined, JSON.parse(readFileSync(catalogueFile, "utf8"))),
   LIVELLM_ALLOWED_ADDRESSES: (config) => allowedAddresses(config.allowedAddresses),
   LIVELLM_TLS_CERT: ({ tls }) => tls && readTlsFiles(tls),
 };
+
+function inspectMasterKey({ masterKey, databaseUrl }: Config): void {
+  if (masterKey) parseMasterKey(masterKey.reveal());
+  else if (isShared(databaseUrl.reveal())) throw sharedKeyMissing();
+}

@@ -1,15 +1,19 @@
 import path from "node:path";
 import { LivellmError } from "../core/error.ts";
+import { type PostgresAddress, postgresAddress } from "./postgres-address.ts";
 
 /** Which database a `DATABASE_URL` names. */
 export type NamedDatabase =
   | { readonly kind: "sqlite"; readonly file: string }
   | { readonly kind: "memory" }
-  | { readonly kind: "postgres"; readonly url: string };
+  | { readonly kind: "postgres"; readonly address: PostgresAddress };
 
-/** Reads `sqlite:PATH`, `sqlite::memory:` or `postgres://…`. Throws `failed_precondition` for anything else. */
+/**
+ * Reads `sqlite:PATH`, `sqlite::memory:` or `postgres://…`. Throws `failed_precondition` for anything else, never showing it
+ * whole: it may hold a password.
+ */
 export function databaseNamed(databaseUrl: string): NamedDatabase {
-  if (/^postgres(ql)?:\/\//.test(databaseUrl)) return { kind: "postgres", url: databaseUrl };
+  if (isShared(databaseUrl)) return { kind: "postgres", address: postgresAddress(databaseUrl) };
   const file = /^sqlite:(?!\/\/)(.+)$/s.exec(databaseUrl)?.[1];
   if (file === ":memory:") return { kind: "memory" };
   if (file) return { kind: "sqlite", file };
@@ -27,7 +31,7 @@ export function dataFolderOf(databaseUrl: string): string | undefined {
   return database.kind === "sqlite" ? path.dirname(database.file) : undefined;
 }
 
-/** Whether servers on other machines may use the same database. */
+/** Whether servers on other machines may use the same database: it is one of PostgreSQL. */
 export function isShared(databaseUrl: string): boolean {
-  return databaseNamed(databaseUrl).kind === "postgres";
+  return /^postgres(ql)?:\/\//.test(databaseUrl);
 }

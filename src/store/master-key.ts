@@ -18,14 +18,20 @@ const makeOne = "make one with: openssl rand -hex 32";
 
 /**
  * The 32 bytes that seal the stored secrets: those of `LIVELLM_MASTER_KEY`, else those of `<dataFolder>/master.key`, which
- * is made (mode 0600, with a warning) when it is missing, but for a shared database. Throws `failed_precondition`, never showing the key.
+ * is made (mode 0600, with a warning) when it is missing, but for a shared database. Throws `failed_precondition`, never
+ * showing the key.
  */
 export async function loadMasterKey(source: MasterKeySource, warn: (message: string) => void): Promise<Uint8Array> {
   if (source.masterKeyHex !== undefined) return parseMasterKey(source.masterKeyHex);
-  if (source.shared) throw unusable(`LIVELLM_MASTER_KEY must be set for a database that servers share: ${makeOne}`);
+  if (source.shared) throw sharedKeyMissing();
   if (source.dataFolder === undefined) return randomBytes(keyBytes);
   const file = path.join(source.dataFolder, "master.key");
   return (await readKeyFile(file, warn)) ?? (await makeKeyFile(file, warn));
+}
+
+/** A key made here would be one that the other servers do not have. */
+export function sharedKeyMissing(): LivellmError {
+  return unusable(`LIVELLM_MASTER_KEY must be set for a database that servers share: ${makeOne}`);
 }
 
 /** The key of `LIVELLM_MASTER_KEY`. Throws `failed_precondition`, never showing it. */

@@ -45,7 +45,7 @@ async function openDatabase(databaseUrl: string, log: StoreLog): Promise<OpenDat
   if (named.kind === "sqlite") return openSqliteFile(named.file);
   // Loading it takes 40 ms that most servers need not wait.
   const { openPostgres } = await import("./postgres.ts");
-  return openPostgres(named.url, log);
+  return openPostgres(named.address, log);
 }
 
 interface Preparation {

@@ -2,7 +2,7 @@ import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } f
 import pg from "pg";
 import { migrate } from "./migrations.ts";
 import type { OpenDatabase } from "./open-database.ts";
-import { type PostgresAddress, postgresAddress } from "./postgres-address.ts";
+import type { PostgresAddress } from "./postgres-address.ts";
 import { listenForChanges } from "./postgres-changes.ts";
 import { explainPostgres } from "./postgres-errors.ts";
 import type { StoreLog } from "./store-log.ts";
@@ -14,9 +14,8 @@ const maxConnections = 4;
 const connectTimeoutMs = 5_000;
 const queryTimeoutMs = 15_000;
 
-/** Prepares to use the database; nothing is connected yet. Throws `failed_precondition` for an address it cannot use. */
-export function openPostgres(databaseUrl: string, log: StoreLog): OpenDatabase {
-  const address = postgresAddress(databaseUrl);
+/** Prepares to use the database; nothing is connected yet. */
+export function openPostgres(address: PostgresAddress, log: StoreLog): OpenDatabase {
   const { name } = address;
   const session = sessionOf(address);
   const pool = openPool({ ...session, max: maxConnections, idleTimeoutMillis: 60_000 });

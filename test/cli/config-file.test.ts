@@ -81,6 +81,15 @@ describe("livellm check-config", () => {
     expect(port.stderr).toMatch(/PORT: it must be .*; LIVELLM_TLS_CERT: TLS needs both/);
   });
 
+  test("says what a database that servers share needs", async () => {
+    const env = { DATABASE_URL: "postgres://livellm:sk-password@db/livellm?sslmode=prefer" };
+    const { code, stderr } = await livellm(["check-config"], { cwd: folder, env });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/DATABASE_URL: .*sslmode must be one of/);
+    expect(stderr).toMatch(/LIVELLM_MASTER_KEY: .*must be set for a database that servers share/);
+    expect(stderr).not.toContain("sk-password");
+  });
+
   test("looks at files, keys and addresses, which serve would stumble over one by one", async () => {
     const file = written(
       "deeper.yaml",
