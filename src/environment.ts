@@ -114,7 +114,7 @@ export const variables = {
     read: whole(1000, day),
   },
   LIVELLM_LOCAL_ENGINE: {
-    description: "Where `npm run setup:local` has put the local engine's models.",
+    description: "Where `npm run setup:local` or `livellm setup-local` has put the local engine's models.",
     default: ".local-engine",
     read: text,
   },

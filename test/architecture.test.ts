@@ -84,6 +84,7 @@ const table: ImportTable = {
     "load-config",
     "process-environment",
     "provider-kinds",
+    "scripts",
     "serve",
     "store",
   ],

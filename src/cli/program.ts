@@ -9,6 +9,7 @@ import { packageVersion } from "./package-version.ts";
 import { addProviders } from "./providers.ts";
 import { addReseal } from "./reseal.ts";
 import { addServe } from "./serve.ts";
+import { addSetupLocal } from "./setup-local.ts";
 import { addSpeak } from "./speak.ts";
 import type { Terminal } from "./terminal.ts";
 import { addTranscribe } from "./transcribe.ts";
@@ -38,6 +39,7 @@ export function createProgram(terminal: Terminal): Command {
     addExport,
     addImport,
     addReseal,
+    addSetupLocal,
   ];
   for (const add of commands) add(program, terminal);
   return program;

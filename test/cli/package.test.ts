@@ -28,6 +28,7 @@ describe("the tarball", () => {
       "bin/livellm.js",
       "dist/catalogue",
       "dist/gen",
+      "dist/scripts",
       "dist/src",
       "dist/web",
       "package.json",
@@ -75,6 +76,15 @@ describe("the installed program", () => {
     expect(await run(process.execPath, args, { cwd: installed.project, env })).toMatchObject({ stdout: "Hello!\n" });
     child.kill("SIGTERM");
     expect(await once(child, "close")).toEqual([0, null]);
+  });
+
+  test("installs the local engine where LIVELLM_LOCAL_ENGINE says, with the npm that is there", async () => {
+    const folder = path.join(installed.project, "no-npm");
+    const args = [program(), "setup-local"];
+    const more = { PATH: folder, LIVELLM_LOCAL_ENGINE: path.join(folder, "engine") };
+    const { code, stderr } = await run(process.execPath, args, { cwd: installed.project, env: { ...env, ...more } });
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^1\/\d+ .*\nlivellm: spawn npm ENOENT$/m)]);
+    expect(readdirSync(path.join(folder, "engine"))).toEqual([".gitignore"]);
   });
 
   test("on a Node that is too old says which one it needs, and ends with 1", async () => {

@@ -72,6 +72,6 @@ function notInstalled(): LivellmError {
   return new LivellmError(
     "failed_precondition",
     "unsupported",
-    "the local engine's transcription models are not installed: run `npm run setup:local`, or set LIVELLM_LOCAL_ENGINE to where they are",
+    "the local engine's transcription models are not installed: run `npm run setup:local` or `livellm setup-local`, or set LIVELLM_LOCAL_ENGINE to where they are",
   );
 }
