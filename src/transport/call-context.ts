@@ -11,9 +11,9 @@ export interface CallContextInit {
   readonly requestHeader: Headers;
   readonly values: ContextValues;
   /** The call is aborted with it, for its reason. */
-  readonly requestSignal?: AbortSignal;
+  readonly requestSignal: AbortSignal | undefined;
   /** From now; a deadline that is past aborts at once. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs: number | undefined;
 }
 
 /** A handler's context, and the end of it. */
@@ -27,26 +27,42 @@ export interface CallContext extends HandlerContext {
  * code was 3 % of the CPU of a unary JSON call in a profile, what it made for the collector not counted.
  */
 export function createCallContext(init: CallContextInit): CallContext {
-  const { requestSignal, timeoutMs, ...rest } = init;
+  const { method, requestSignal, timeoutMs } = init;
   const controller = new AbortController();
-  const follow = () => controller.abort(requestSignal?.reason);
-  const expire = () => controller.abort(new ConnectError("the operation timed out", Code.DeadlineExceeded));
-  const timer = timeoutMs === undefined || timeoutMs <= 0 ? undefined : setTimeout(expire, timeoutMs);
+  const unlink = requestSignal && follow(controller, requestSignal);
+  const timer = timeoutMs === undefined ? undefined : expireAfter(controller, timeoutMs);
   const endMs = timeoutMs === undefined ? undefined : Date.now() + timeoutMs;
-  if (requestSignal?.aborted) follow();
-  else requestSignal?.addEventListener("abort", follow, { once: true });
-  if (timeoutMs !== undefined && timeoutMs <= 0) expire();
   return {
-    ...rest,
-    service: init.method.parent,
+    method,
+    service: method.parent,
+    protocolName: init.protocolName,
+    requestMethod: init.requestMethod,
+    url: init.url,
+    requestHeader: init.requestHeader,
+    values: init.values,
     signal: controller.signal,
     timeoutMs: () => (endMs === undefined ? undefined : endMs - Date.now()),
     responseHeader: new Metadata(),
     responseTrailer: new Metadata(),
     abort(reason) {
       clearTimeout(timer);
-      requestSignal?.removeEventListener("abort", follow);
+      unlink?.();
       controller.abort(reason);
     },
   };
+}
+
+/** Returns what makes it follow no more. */
+function follow(controller: AbortController, signal: AbortSignal): () => void {
+  const abort = () => controller.abort(signal.reason);
+  if (signal.aborted) abort();
+  else signal.addEventListener("abort", abort, { once: true });
+  return () => signal.removeEventListener("abort", abort);
+}
+
+function expireAfter(controller: AbortController, timeoutMs: number): NodeJS.Timeout | undefined {
+  const expire = () => controller.abort(new ConnectError("the operation timed out", Code.DeadlineExceeded));
+  if (timeoutMs > 0) return setTimeout(expire, timeoutMs);
+  expire();
+  return undefined;
 }

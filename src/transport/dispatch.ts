@@ -20,9 +20,9 @@ interface CallStart {
   readonly url: string;
   readonly headers: Headers;
   /** Aborted, with the reason, when the caller goes away; a face without one calls `end` itself. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** The caller's deadline, from now. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 /** A call in progress. */
@@ -105,8 +105,8 @@ function createContext(method: DescMethod, start: CallStart): CallContext {
     requestMethod: start.httpMethod,
     url: start.url,
     requestHeader: start.headers,
-    ...(start.signal && { requestSignal: start.signal }),
-    ...(start.timeoutMs !== undefined && { timeoutMs: start.timeoutMs }),
+    requestSignal: start.signal,
+    timeoutMs: start.timeoutMs,
   });
   values.set(contextKey, context);
   return context;
@@ -132,51 +132,43 @@ async function* answers(
 
 /** The request as interceptors see it. */
 function intercepted(
-  spec: MethodImplSpec,
+  { kind, method }: MethodImplSpec,
   context: HandlerContext,
   message: Message | AsyncIterable<Message>,
 ): InterceptedRequest {
-  const common = {
-    service: spec.method.parent,
-    requestMethod: context.requestMethod,
-    url: context.url,
-    signal: context.signal,
-    header: context.requestHeader,
-    contextValues: context.values,
-  };
-  return spec.kind === "unary"
-    ? { ...common, stream: false, method: spec.method, message: message as Message }
-    : { ...common, stream: true, method: spec.method, message: message as AsyncIterable<Message> };
+  const { requestMethod, url, signal, requestHeader: header, values: contextValues } = context;
+  const service = method.parent;
+  const common = { service, requestMethod, url, signal, header, contextValues };
+  return kind === "unary"
+    ? { ...common, method, stream: false, message: message as Message }
+    : { ...common, method, stream: true, message: message as AsyncIterable<Message> };
 }
 
 /** The innermost step: the implementation itself. */
 function invocation(spec: MethodImplSpec): Invoke {
   return async (request): Promise<InterceptedResponse> => {
     const handler = contextFor(request);
-    const respond = <M extends DescMethod, T>(method: M, message: T) => ({
-      service: method.parent,
-      method,
-      message,
-      header: handler.responseHeader,
-      trailer: handler.responseTrailer,
-    });
+    const { responseHeader: header, responseTrailer: trailer } = handler;
+    const { method } = spec;
+    const service = method.parent;
     switch (spec.kind) {
       case "unary": {
-        const input = request.stream ? await onlyMessage(request.message, spec.method) : request.message;
-        const output = create(spec.method.output, await spec.impl(input, handler));
-        return { ...respond(spec.method, output), stream: false };
+        const input = request.stream ? await onlyMessage(request.message, method) : request.message;
+        const message = create(method.output, await spec.impl(input, handler));
+        return { service, method: spec.method, message, header, trailer, stream: false };
       }
       case "server_streaming": {
-        const output = spec.impl(await onlyMessage(messagesOf(request), spec.method), handler);
-        return { ...respond(spec.method, complete(spec.method.output, output)), stream: true };
+        const output = spec.impl(await onlyMessage(messagesOf(request), method), handler);
+        const message = complete(method.output, output);
+        return { service, method: spec.method, message, header, trailer, stream: true };
       }
       case "client_streaming": {
-        const output = create(spec.method.output, await spec.impl(messagesOf(request), handler));
-        return { ...respond(spec.method, one(output)), stream: true };
+        const output = create(method.output, await spec.impl(messagesOf(request), handler));
+        return { service, method: spec.method, message: one(output), header, trailer, stream: true };
       }
       case "bidi_streaming": {
-        const output = spec.impl(messagesOf(request), handler);
-        return { ...respond(spec.method, complete(spec.method.output, output)), stream: true };
+        const message = complete(method.output, spec.impl(messagesOf(request), handler));
+        return { service, method: spec.method, message, header, trailer, stream: true };
       }
     }
   };

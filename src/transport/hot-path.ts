@@ -78,13 +78,12 @@ interface Found {
 
 function startCall(exchange: HotExchange, { method, face, requestId }: Found): Call {
   const { headers, remoteAddress } = exchange;
-  const timeoutMs = hotTimeoutMs(headers, face);
   return method.start({
     origin: { requestId, remoteAddress, face: originFaces[face.framing] },
     httpMethod: "POST",
     url: `http://${headers[":authority"] ?? headers.host ?? "localhost"}${exchange.path}`,
     headers: new Metadata(headers),
-    ...(timeoutMs !== undefined && { timeoutMs }),
+    timeoutMs: hotTimeoutMs(headers, face),
   });
 }
 

@@ -65,7 +65,7 @@ function startCall({ method, request, origin }: PlainRequest, timeoutMs: number 
     httpMethod: request.method ?? "POST",
     url: request.url ?? "",
     headers: new Metadata(request.headers),
-    ...(timeoutMs !== undefined && { timeoutMs }),
+    timeoutMs,
   });
 }
 

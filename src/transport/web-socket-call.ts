@@ -86,7 +86,7 @@ function startCall({ method, request, connection }: WebSocketCall): Call {
     url: request.url ?? "",
     headers: new Metadata(request.headers),
     signal: connection.signal,
-    ...(timeoutMs !== undefined && { timeoutMs }),
+    timeoutMs,
   });
 }
 

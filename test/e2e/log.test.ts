@@ -1,0 +1,42 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { rmSync } from "node:fs";
+import type { Readable } from "node:stream";
+import { expect, onTestFinished, test } from "vitest";
+import { echoRequest } from "../support/echo-request.ts";
+import { startArguments, temporaryFolder } from "../support/gateway.ts";
+import { callJson } from "../support/json-call.ts";
+
+/** A line of the log is about 600 bytes with these; a pipe holds 64 KiB. */
+const headers = { "x-app": "a".repeat(128), "x-client-id": "c".repeat(128), "x-session-id": "s".repeat(128) };
+const calls = 500;
+
+test.each(["stopped reading", "gone away"])("a reader of the log that has %s stops nothing", async (what) => {
+  const env = { PATH: process.env.PATH, PORT: "0", DATABASE_URL: "sqlite::memory:" };
+  const stdio = ["ignore", "pipe", "inherit"] as const;
+  const cwd = temporaryFolder();
+  onTestFinished(() => rmSync(cwd, { recursive: true, force: true }));
+  const child = spawn(process.execPath, startArguments, { cwd, env, stdio: [...stdio] });
+  const exited = once(child, "exit");
+  const url = await listening(child.stdout as Readable);
+  if (what === "gone away") child.stdout?.destroy();
+  else child.stdout?.pause();
+  for (let made = 0; made < calls; made += 50) {
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => callJson(url, "AgentService/Run", echoRequest("hi"), headers)),
+    );
+    expect(answers.every(({ status }) => status === 200)).toBe(true);
+  }
+  child.kill("SIGTERM");
+  expect((await exited)[0]).toBe(0);
+});
+
+async function listening(output: Readable): Promise<string> {
+  let text = "";
+  for (;;) {
+    const [piece] = (await once(output, "data")) as [Buffer];
+    text += piece.toString();
+    const [, url] = /"url":"([^"]+)"/.exec(text) ?? [];
+    if (url !== undefined) return url;
+  }
+}
