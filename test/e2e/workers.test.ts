@@ -118,9 +118,10 @@ describe("three workers", () => {
     const died = await vi.waitFor(() => diedIn(gateway).at(-1), patient);
     expect(died).toMatchObject({ worker: victim, pid, signal: "SIGKILL", restartInMs: 0 });
     await expect.poll(() => gateway.pids().get(victim), patient).not.toBe(pid);
-    // The bystander's worker has one connection: the next two go to the others.
+    // The bystander's worker has one connection: the next two go to the others, the new one among them.
     const next = await connectInTurn(gateway, 2);
     expect(next.map(({ worker }) => worker)).toContain(victim);
+    expect(next.map(({ worker }) => worker)).not.toContain(bystander?.worker);
     for (const { connection } of [...next, ...(bystander ? [bystander] : [])]) connection[Symbol.dispose]();
   });
 });
