@@ -213,6 +213,17 @@ describeWith(redisServer, "calls at a time over one Redis", () => {
     expect(await run(left)).toMatchObject({ status: 200 });
   });
 
+  test("that a replica had which was told to end are free at once", async () => {
+    const env = { LIVELLM_SHARED_LEASE_MS: "600000" };
+    const leaving = await start({ ...env, LIVELLM_SHUTDOWN_GRACE_MS: "0" });
+    await using staying = await start(env);
+    await hold(leaving);
+    await hold(leaving);
+    expect(await run(staying)).toMatchObject(limited);
+    await leaving.stop();
+    expect(await run(staying)).toMatchObject({ status: 200 });
+  });
+
   test("that go on for longer than a lease are still counted", async () => {
     await using first = await start({ LIVELLM_SHARED_LEASE_MS: "300" });
     await using second = await start({ LIVELLM_SHARED_LEASE_MS: "300", LIVELLM_QUEUE_TIMEOUT_MS: "1200" });
