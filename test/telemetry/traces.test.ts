@@ -324,6 +324,20 @@ test("a collector that is not there costs no call, and does not hold up the end"
   expect(await gateway.stop()).toBe(0);
 });
 
+test("what waits to be sent is sent before the end", async () => {
+  await using collector = await startCollector();
+  const env = environment(collector, "grpc", { OTEL_BSP_SCHEDULE_DELAY: "3600000" });
+  await using gateway = await startGateway({ env });
+  await callJson(gateway.url, "AgentService/Run", { route, messages: [{ text: "word" }] });
+  expect(collector.spans).toEqual([]);
+  expect(await gateway.stop()).toBe(0);
+  expect(collector.spans.map(({ name }) => name).toSorted()).toEqual([
+    "chat echo",
+    "livellm.v1.AgentService/Run",
+    "step 0",
+  ]);
+});
+
 test("a collector that refuses is told of once in a while, without what it said", async () => {
   await using collector = await startVendor({ status: 400, body: ["canary of the collector"] });
   await using gateway = await startGateway({
