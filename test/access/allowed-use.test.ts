@@ -147,6 +147,7 @@ const calls: readonly (readonly [rpc: string, request: object])[] = [
   ["AudioService/Transcribe", { route, audio: { mimeType: "audio/pcm", data: silence }, format }],
   ["AudioService/ListVoices", { provider: "local" }],
   ["TranscriptionService/TranscribeStream", { start: { route, format } }],
+  ["LiveService/Converse", { start: { route } }],
   ["ImagesService/GenerateImage", { route, prompt: "a cat" }],
   ["ImagesService/GenerateImageStream", { route, prompt: "a cat" }],
   ["ImagesService/EditImage", { route, prompt: "a cat", images: [{ mimeType: "image/png", data: "AAAA" }] }],

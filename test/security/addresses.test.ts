@@ -75,10 +75,13 @@ describe("a server that others can reach", () => {
     expect(vendor.calls).toEqual([]);
   });
 
-  test("refuses one of a live session", async () => {
+  test.each([
+    ["TranscriptionService/TranscribeStream", "elevenlabs"],
+    ["LiveService/Converse", "google"],
+  ])("refuses one of a live session: %s", async (method, kind) => {
     using client = createGrpcClient(gateway.url);
-    const call = client.duplex("TranscriptionService/TranscribeStream");
-    call.write({ start: { ...audioTarget("elevenlabs"), format: { mimeType: "audio/pcm", sampleRateHertz: 16_000 } } });
+    const call = client.duplex(method);
+    call.write({ start: { ...audioTarget(kind), format: { mimeType: "audio/pcm", sampleRateHertz: 16_000 } } });
     const failure = await failureOf(Array.fromAsync(call as AsyncIterable<LoadedMessage>));
     expect(failure).toMatchObject({ code: 7, detail: { reason: "REASON_PERMISSION_DENIED" } });
     expect(failure.message).toContain(field(0));

@@ -223,6 +223,28 @@ test.each(names)("a live session with a vendor that %s", async (behaviour) => {
   expect(failure.detail).toMatchObject({ attempts: [{ outcome: expect.stringMatching(/FAILED|TIMED_OUT/) }] });
 });
 
+test.each(["google", "openai"])("a live conversation with %s that refuses it, and one that is held", async (kind) => {
+  vendor.answerWith(behaviours["repeats everything in place of JSON"]);
+  using client = createGrpcClient(gateway.url);
+  const inlineProvider = { kind, baseUrl: vendor.url, apiKey: secrets.inlineKey };
+  for (const target of [
+    { inlineProvider, model: "m-1" },
+    { provider: "local", model: "echo" },
+  ]) {
+    const session = client.duplex("LiveService/Converse");
+    const config = { instructions: content.prompt, tools: [] };
+    session.write({ start: { route: { targets: [target] }, config, messages: [{ text: content.prompt }] } });
+    session.write({ text: { text: content.prompt } });
+    session.end();
+    const ended = await Array.fromAsync(session as AsyncIterable<LoadedMessage>).then(
+      () => "ok",
+      (error: unknown) => error,
+    );
+    if (target.model === "echo") expect(ended).toBe("ok");
+    else told.push({ what: `a conversation, ${kind}`, text: JSON.stringify(ended), isError: false });
+  }
+});
+
 test("an MCP server, that answers and that is none", async () => {
   vendor.answerWith(behaviours["answers well"]);
   await using server = await startServer2();
