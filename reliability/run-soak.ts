@@ -19,9 +19,11 @@ export interface SoakFigures {
   readonly failed: number;
   /** The first of them, as `code: message`. */
   readonly failures: readonly string[];
-  /** After the warm-up, a third of the time. */
+  /** Under load, after the warm-up, a third of the time. */
   readonly slopeBytesPerHour: number;
   readonly residentBytes: { readonly warm: number; readonly end: number };
+  /** The same a minute after the load has ended: at the end of the warm-up, and at the end. */
+  readonly atRest: { readonly warm: number; readonly end: number; readonly slopeBytesPerHour: number };
   /** What a burst of ten times as many streams added, the share of it that was given back, and after how long. */
   readonly burst: { readonly growthBytes: number; readonly givenBack: number; readonly tookMs: number };
 }
@@ -47,27 +49,40 @@ export async function runSoak(gateway: FaultGateway, run: SoakRun): Promise<Soak
   await createProvider(gateway.url, { id: "hears", kind: "livellm-asr", baseUrl: ears.url });
   const faces = openFaces(gateway.url);
   const duplex = faces.filter(({ isDuplex }) => isDuplex);
-  const until = performance.now() + run.minutes * 60_000;
   const tally: Tally = { streams: 0, sessions: 0, failed: 0, failures: [] };
-  const streamer = async (i: number) => {
-    for (; performance.now() < until; tally.streams++) note(tally, await outcomeOf(stream(faceAt(faces, i))));
+  const load = async (milliseconds: number) => {
+    const until = performance.now() + milliseconds;
+    const streamer = async (i: number) => {
+      for (; performance.now() < until; tally.streams++) note(tally, await outcomeOf(stream(faceAt(faces, i))));
+    };
+    const listener = async (i: number) => {
+      for (; performance.now() < until; tally.sessions++) note(tally, await outcomeOf(session(faceAt(duplex, i))));
+    };
+    await Promise.all([...times(run.streamsAtOnce, streamer), ...times(run.sessionsAtOnce, listener)]);
   };
-  const listener = async (i: number) => {
-    for (; performance.now() < until; tally.sessions++) note(tally, await outcomeOf(session(faceAt(duplex, i))));
-  };
+  const milliseconds = run.minutes * 60_000;
+  const progress = setInterval(() => run.onProgress?.(standing(tally, gateway)), 60_000);
+  await load(milliseconds / 3);
+  const warm = await atRest(gateway, milliseconds);
   const memory = watchMemory(gateway);
-  const progress = setInterval(() => run.onProgress?.(standing(tally, memory.samples())), 60_000);
-  await Promise.all([...times(run.streamsAtOnce, streamer), ...times(run.sessionsAtOnce, listener)]);
-  clearInterval(progress);
+  await load((milliseconds * 2) / 3);
   const samples = memory.stop();
-  const warm = afterWarmUp(samples);
+  const end = await atRest(gateway, milliseconds);
+  clearInterval(progress);
   const burst = await measureBurst(gateway, faces, run);
   return {
     ...tally,
-    slopeBytesPerHour: slopePerHour(warm),
-    residentBytes: { warm: warm[0]?.bytes ?? 0, end: samples.at(-1)?.bytes ?? 0 },
+    slopeBytesPerHour: slopePerHour(samples),
+    residentBytes: { warm: samples[0]?.bytes ?? 0, end: samples.at(-1)?.bytes ?? 0 },
+    atRest: { warm: warm.bytes, end: end.bytes, slopeBytesPerHour: slopePerHour([warm, end]) },
     burst,
   };
+}
+
+/** What stays when there is little to do for a while: under load memory is as much as the highest wave there was. */
+async function atRest(gateway: FaultGateway, milliseconds: number): Promise<MemorySample> {
+  await wait(Math.min(60_000, milliseconds / 4));
+  return { atMs: performance.now(), bytes: gateway.residentBytes() };
 }
 
 function faceAt(faces: readonly ClientFace[], i: number): ClientFace {
@@ -102,14 +117,8 @@ function note(tally: Tally, { status }: Pick<StreamOutcome, "status">): void {
   if (tally.failures.length < 100) tally.failures.push(`${status.code}: ${status.message}`);
 }
 
-function afterWarmUp(samples: readonly MemorySample[]): readonly MemorySample[] {
-  return samples.slice(Math.floor(samples.length / 3));
-}
-
-function standing({ streams, sessions, failed }: Tally, samples: readonly MemorySample[]): string {
-  const calls = `${streams} streams, ${sessions} sessions, ${failed} failed`;
-  const slope = mebibytes(slopePerHour(afterWarmUp(samples)));
-  return `${calls}; ${mebibytes(samples.at(-1)?.bytes ?? 0)} resident, slope so far ${slope}/h`;
+function standing({ streams, sessions, failed }: Tally, gateway: FaultGateway): string {
+  return `${streams} streams, ${sessions} sessions, ${failed} failed; ${mebibytes(gateway.residentBytes())} resident`;
 }
 
 /** Five seconds of text. */
@@ -138,16 +147,10 @@ async function* speech(milliseconds: number): AsyncGenerator<object> {
   }
 }
 
-interface MemoryWatch {
-  samples(): readonly MemorySample[];
-  stop(): readonly MemorySample[];
-}
-
-function watchMemory(gateway: FaultGateway): MemoryWatch {
+function watchMemory(gateway: FaultGateway): { stop(): readonly MemorySample[] } {
   const samples: MemorySample[] = [];
   const timer = setInterval(() => samples.push({ atMs: performance.now(), bytes: gateway.residentBytes() }), 250);
   return {
-    samples: () => samples,
     stop() {
       clearInterval(timer);
       return samples;

@@ -15,7 +15,15 @@ const figures = await runSoak(gateway, { minutes, restMs, streamsAtOnce, session
 for (const failure of new Set(figures.failures)) console.log(failure);
 printFindings(findingsOf(figures));
 
-function findingsOf({ streams, sessions, failed, slopeBytesPerHour, residentBytes, burst }: SoakFigures): Finding[] {
+function findingsOf({
+  streams,
+  sessions,
+  failed,
+  slopeBytesPerHour,
+  residentBytes,
+  atRest,
+  burst,
+}: SoakFigures): Finding[] {
   const { warm, end } = residentBytes;
   return [
     {
@@ -25,10 +33,16 @@ function findingsOf({ streams, sessions, failed, slopeBytesPerHour, residentByte
       isMet: failed === 0,
     },
     {
-      what: "its slope of resident memory after the first third",
+      what: "its slope of resident memory after the first third, under load",
       goal: "< 1 MiB/h",
       measured: `${mebibytes(slopeBytesPerHour)}/h; ${mebibytes(warm)} when warm, ${mebibytes(end)} at the end`,
       isMet: slopeBytesPerHour < 2 ** 20,
+    },
+    {
+      what: "the same at rest, a minute after the load: what stays",
+      goal: "< 1 MiB/h",
+      measured: `${mebibytes(atRest.slopeBytesPerHour)}/h; ${mebibytes(atRest.warm)} when warm, ${mebibytes(atRest.end)} at the end`,
+      isMet: atRest.slopeBytesPerHour < 2 ** 20,
     },
     {
       what: `burst of ${streamsAtOnce * 10} streams`,

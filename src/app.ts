@@ -55,7 +55,7 @@ import { createReflectionRoutes } from "./transport/reflection.ts";
 import { createTlsAcceptor } from "./transport/tls.ts";
 import { createWebSocketFace } from "./transport/web-socket.ts";
 import { createFetch } from "./upstream/fetch.ts";
-import { administratorsGuard, createGuard, type Guard } from "./upstream/guard.ts";
+import { administratorsGuard, createGuard, type Guard, permits } from "./upstream/guard.ts";
 import { type AllowedAddresses, allowedAddresses } from "./upstream/guard-allowed.ts";
 import { reachOfRequests } from "./upstream/guard-reach.ts";
 import { tracedFetch, tracedUpstream } from "./upstream/traced.ts";
@@ -162,6 +162,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
     ),
     connect: (provider) => resolver.trial(provider),
     checkSettings: createSettingsCheck(kinds),
+    mayCall: (hostname) => permits(guards.configured, hostname),
   });
   const health = createHealth(services.map(({ service }) => service.typeName));
   const routes = [...services, health.route];

@@ -57,7 +57,7 @@ function readProvider(item: JsonValue, { path: at, written, checks }: Place): Re
   const draft = draftFromProto(message);
   const violations = [
     ...checks.checkSettings(draft.kind, draft.settings),
-    ...checkProvider(draft, message, checks.kinds.get(draft.kind)),
+    ...checkProvider(draft, message, { kind: checks.kinds.get(draft.kind) }),
   ].map(({ field, description }) => ({ field: field.replace(/^provider\.?/, ""), description }));
   const unknown = unknownFallbacks(draft.models, checks.providerIds);
   const all = [...ofKey, ...findings, ...findingsOf([...violations, ...unknown], at)];

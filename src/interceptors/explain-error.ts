@@ -93,9 +93,18 @@ const maxEncodedMessageBytes = 1_000;
 function toConnectError(error: LivellmError, requestId: string): ConnectError {
   const code = codeFromString(error.code) ?? Code.Unknown;
   const message = fitMessage(error.message);
-  const status = new ConnectError(message, code, requestIdHeader(requestId), [], error);
+  const status = new ConnectError(message, code, { ...requestIdHeader(requestId), ...whatToDo(error) }, [], error);
   status.details = [...detailsOf(error, requestId, roomForDetails(message))];
   return status;
+}
+
+/** What HTTP has a header for; on gRPC they are trailers beside ErrorDetail. Not Basic: browsers would ask for a password. */
+function whatToDo({ code, facts }: LivellmError): Record<string, string> {
+  const { retryAfterMs } = facts;
+  return {
+    ...(code === "unauthenticated" && { "www-authenticate": 'Bearer realm="livellm"' }),
+    ...(retryAfterMs !== undefined && { "retry-after": String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) }),
+  };
 }
 
 /** In a gRPC trailer a message is percent-encoded: up to nine bytes for a character. */

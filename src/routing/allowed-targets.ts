@@ -45,10 +45,16 @@ export function allowedTargets(asked: AskedRoute, targets: readonly IndexedTarge
 /** Whether a model of a configured provider may be used by naming it. */
 export function mayUseModel(allowed: AllowedUse | undefined, provider: string, model: string): boolean {
   if (!allowed) return true;
-  const { providers, models } = allowed;
-  if (isRoutesOnly(allowed) || (providers.length > 0 && !providers.includes(provider))) return false;
+  const { models } = allowed;
+  if (!mayUseSomeOf(allowed, provider)) return false;
   if (models.length === 0) return true;
   return models.some((pattern) => fitsPattern(model, pattern) || fitsPattern(`${provider}/${model}`, pattern));
+}
+
+/** Whether any model of a configured provider may be used, or may turn out to be one that may. */
+export function mayUseSomeOf(allowed: AllowedUse | undefined, provider: string): boolean {
+  if (!allowed) return true;
+  return !isRoutesOnly(allowed) && (allowed.providers.length === 0 || allowed.providers.includes(provider));
 }
 
 function mayUseTarget(allowed: AllowedUse, { provider, model, inlineProvider }: Target): boolean {

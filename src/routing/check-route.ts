@@ -2,10 +2,17 @@ import { invalidRequest, LivellmError, type Violation } from "../core/error.ts";
 import type { InlineProvider, Target } from "../core/route.ts";
 import type { ProviderDirectory } from "./provider-directory.ts";
 
-/** Names what does not exist, all of it, before anything is tried. Throws `not_found` or `invalid_argument`. */
-export function checkTargets(targets: readonly Target[], providers: ProviderDirectory): void {
+/**
+ * Names what does not exist, all of it, before anything is tried. Throws `not_found`, with the ids of those that the caller may
+ * use, or `invalid_argument`.
+ */
+export function checkTargets(
+  targets: readonly Target[],
+  providers: ProviderDirectory,
+  mayUse: (provider: string) => boolean,
+): void {
   const unknown = targets.filter(({ provider }) => provider !== "" && !providers.get(provider));
-  if (unknown.length > 0) throw noSuchProvider(unknown, providers.ids());
+  if (unknown.length > 0) throw noSuchProvider(unknown, providers.ids().filter(mayUse));
   const violations = targets.flatMap((target, i) => violationsOf(target, i, providers));
   if (violations.length > 0) throw invalidRequest(violations);
 }
@@ -13,9 +20,9 @@ export function checkTargets(targets: readonly Target[], providers: ProviderDire
 /** None of these providers is configured. */
 export function noSuchProvider(targets: readonly Pick<Target, "provider">[], ids: readonly string[]): LivellmError {
   const names = [...new Set(targets.map(({ provider }) => `"${provider}"`))].join(", ");
-  const shown = ids.slice(0, 20).join(", ");
   const more = ids.length > 20 ? ` and ${ids.length - 20} more` : "";
-  return new LivellmError("not_found", "not_found", `there is no provider ${names}; there are: ${shown}${more}`);
+  const there = ids.length > 0 ? `there are: ${ids.slice(0, 20).join(", ")}${more}` : "there are none that you may use";
+  return new LivellmError("not_found", "not_found", `there is no provider ${names}; ${there}`);
 }
 
 function violationsOf(target: Target, i: number, providers: ProviderDirectory): Violation[] {

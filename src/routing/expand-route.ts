@@ -20,8 +20,6 @@ export interface IndexedTarget extends Target {
 
 export interface ExpandOptions extends LocateOptions {
   readonly routes: RouteDirectory;
-  /** Whether the caller may use a model that was found for it. */
-  readonly mayUse: (provider: string, model: string) => boolean;
 }
 
 /** The route that a name stands for; what the caller has set wins. Throws `not_found` with the names that there are. */
@@ -48,15 +46,15 @@ export async function expandRoute(
   options: ExpandOptions,
   signal: AbortSignal,
 ): Promise<{ readonly targets: readonly IndexedTarget[]; readonly strategy: Strategy | undefined }> {
-  const { providers } = options;
+  const { providers, mayUseProvider } = options;
   const { strategy } = route;
-  checkTargets(route.targets, providers);
+  checkTargets(route.targets, providers, mayUseProvider);
   const asked = indexed(route.targets, 0);
   const located = asked.some(namesModelAlone) ? await locateAll(asked, { ...options, strategy }, signal) : asked;
   const named = located.flatMap((target) => withFallbackModel(target, providers));
   const settings = route.targets.length === 1 && named[0] ? settingsOf(named[0], providers) : undefined;
   if (!settings) return { targets: named, strategy };
-  checkTargets(settings.fallbacks, providers);
+  checkTargets(settings.fallbacks, providers, mayUseProvider);
   const added = await locateAll(indexed(settings.fallbacks, 1), { ...options, strategy }, signal);
   const used = strategy === undefined && settings.strategy === "parallel" ? ofFirstProvider(named) : named;
   return { targets: [...used, ...added], strategy: strategy ?? settings.strategy };
@@ -67,7 +65,7 @@ function ofFirstProvider(targets: readonly IndexedTarget[]): readonly IndexedTar
   return targets.filter(({ provider }) => provider === targets[0]?.provider);
 }
 
-interface Placing extends LocateOptions, Pick<ExpandOptions, "mayUse"> {
+interface Placing extends LocateOptions {
   readonly strategy: Strategy | undefined;
 }
 

@@ -16,6 +16,10 @@ export interface LocateOptions {
   readonly providers: ProviderDirectory;
   readonly models: ModelDirectory;
   readonly health: HealthMemory;
+  /** Whether the caller may use a model that was found for it. */
+  readonly mayUse: (provider: string, model: string) => boolean;
+  /** Whether it may use any model of a provider. */
+  readonly mayUseProvider: (provider: string) => boolean;
 }
 
 /**
@@ -37,7 +41,7 @@ export async function locateModel(
   if (late.length > 0) return late;
   const named = namedProvider(name, renewed, options);
   if (named) return [named];
-  throw nobodyHas(name, renewed);
+  throw nobodyHas(name, shownTo(options, renewed));
 }
 
 /** A name with a provider in front means that provider rather than another whose own name for it has a slash. */
@@ -85,6 +89,14 @@ function namedProvider(
   if (!config || config.disabled) return undefined;
   const silent = failures.some(({ provider }) => provider === prefix) || !models.some((m) => m.provider === prefix);
   return silent ? { provider: prefix, model: rest } : undefined;
+}
+
+/** A message names nothing that the caller may not use. */
+function shownTo({ mayUse, mayUseProvider }: LocateOptions, { models, failures }: ModelList): ModelList {
+  return {
+    models: models.filter(({ provider, id }) => mayUse(provider, id)),
+    failures: failures.filter(({ provider }) => mayUseProvider(provider)),
+  };
 }
 
 function nobodyHas(name: string, { models, failures }: ModelList): LivellmError {

@@ -23,7 +23,7 @@ export interface TargetPlanning<C extends Capability> {
 export function leaseFor(target: IndexedTarget, source: ProviderSource): LeasedProvider {
   if (target.inlineProvider) return leaseInline(target.inlineProvider, source);
   const config = source.providers.get(target.provider);
-  if (!config) throw noSuchProvider([target], source.providers.ids());
+  if (!config) throw noSuchProvider([target], []); // deleted a moment ago
   return leaseConfigured(config, source);
 }
 

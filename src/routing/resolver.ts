@@ -1,5 +1,12 @@
 import type { Capability, ProviderConfig } from "../core/provider.ts";
-import { type AskedRoute, allowedTargets, checkAllowedRoute, limitsOf, mayUseModel } from "./allowed-targets.ts";
+import {
+  type AskedRoute,
+  allowedTargets,
+  checkAllowedRoute,
+  limitsOf,
+  mayUseModel,
+  mayUseSomeOf,
+} from "./allowed-targets.ts";
 import { createCatalogue } from "./catalogue.ts";
 import { expandRoute, type RouteDirectory, routeByName } from "./expand-route.ts";
 import { HealthMemory } from "./health.ts";
@@ -49,7 +56,8 @@ export function createResolver(options: ResolverOptions): Resolver {
       const route = routeByName(asked, routes);
       const allowed = limitsOf(asked);
       const mayUse = (provider: string, model: string) => mayUseModel(allowed, provider, model);
-      const expanded = await expandRoute(route, { ...options, routes, models, health, mayUse }, signal);
+      const mayUseProvider = (provider: string) => mayUseSomeOf(allowed, provider);
+      const expanded = await expandRoute(route, { ...options, routes, models, health, mayUse, mayUseProvider }, signal);
       const { strategy } = expanded;
       const targets = allowedTargets(asked, expanded.targets);
       const leases: Lease[] = [];

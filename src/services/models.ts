@@ -1,9 +1,9 @@
-import type { ContextValues, ServiceImpl } from "@connectrpc/connect";
+import type { ContextValues, HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { FindBestModelRequest, ModelsService } from "../../gen/livellm/v1/models_service_pb.ts";
 import { callerAccess } from "../access/principal.ts";
 import { LivellmError } from "../core/error.ts";
 import { failureToProto } from "../messages/route.ts";
-import { mayUseModel } from "../routing/allowed-targets.ts";
+import { mayUseModel, mayUseSomeOf } from "../routing/allowed-targets.ts";
 import { toFailure } from "../routing/failure.ts";
 import type { HealthMemory } from "../routing/health.ts";
 import type { KnownModel } from "../routing/known-model.ts";
@@ -29,24 +29,24 @@ export function createModelsService(options: ModelsServiceOptions): ServiceImpl<
       const capabilities = capabilitiesFromProto(request.capabilities);
       const others = [request.provider, ...capabilities];
       const page = pageAsked(request, { defaultSize: 100, maxSize: 1000, others });
-      const list = await listOf(request.provider || undefined, options, signal);
+      const list = await listOf(request.provider || undefined, options, { signal, values });
       const able = usable(list.models, values).filter((model) =>
         capabilities.every((one) => model.capabilities?.includes(one)),
       );
       const { shown, nextPageToken } = cutPage(able, page, { keyOf, others });
-      return { models: shown.map(modelToProto), nextPageToken, failures: failuresToProto(list) };
+      return { models: shown.map(modelToProto), nextPageToken, failures: failuresToProto(shownOf(list, values)) };
     },
     async getModel({ provider, id }, { signal, values }) {
-      const first = await listOf(provider, options, signal);
+      const first = await listOf(provider, options, { signal, values });
       const found = usable(first.models, values).find((model) => isNamed(model, id));
       if (found) return { model: modelToProto(found) };
       const renewed = await models.renewed(provider, signal);
       const late = usable(renewed.models, values).find((model) => isNamed(model, id));
-      if (!late) throw noSuchModel(id, provider, renewed);
+      if (!late) throw noSuchModel(id, provider, shownOf(renewed, values));
       return { model: modelToProto(late) };
     },
     async findBestModel(request, { signal, values }) {
-      checkProviders(request, registry);
+      checkProviders(request, registry, values);
       const list = await models.list(undefined, signal);
       const best = findBest(request, usable(list.models, values), options.health);
       return {
@@ -63,15 +63,31 @@ function usable(models: readonly KnownModel[], values: ContextValues): readonly 
   return access ? models.filter(({ provider, id }) => mayUseModel(access.allowed, provider, id)) : models;
 }
 
+/** A provider that the caller may not use is one that there is not. */
+function mayUseProvider(values: ContextValues): (provider: string) => boolean {
+  const access = callerAccess(values);
+  return (provider) => mayUseSomeOf(access?.allowed, provider);
+}
+
+function shownIds(registry: ModelsServiceOptions["registry"], values: ContextValues): readonly string[] {
+  return registry.ids().filter(mayUseProvider(values));
+}
+
+/** What of a list the caller is told. */
+function shownOf({ models, failures }: ModelList, values: ContextValues): ModelList {
+  const mayUse = mayUseProvider(values);
+  return { models: usable(models, values), failures: failures.filter(({ provider }) => mayUse(provider)) };
+}
+
 /** Of a provider that is asked for by name, also that it is disabled is told. */
 async function listOf(
   provider: string | undefined,
   { models, registry }: ModelsServiceOptions,
-  signal: AbortSignal,
+  { signal, values }: Pick<HandlerContext, "signal" | "values">,
 ): Promise<ModelList> {
   if (provider === undefined) return models.list(undefined, signal);
   const config = registry.get(provider);
-  if (!config) throw noSuchProvider(provider, registry.ids());
+  if (!config || !mayUseProvider(values)(provider)) throw noSuchProvider(provider, shownIds(registry, values));
   if (!config.disabled) return models.list(provider, signal);
   const error = new LivellmError("failed_precondition", "unsupported", `the provider ${provider} is disabled`);
   return { models: [], failures: [{ provider, error }] };
@@ -90,9 +106,15 @@ function findBest(
   return ordered.slice(0, request.maxResults || 1);
 }
 
-function checkProviders({ requirements }: FindBestModelRequest, registry: ModelsServiceOptions["registry"]): void {
-  const unknown = requirements?.providers.find((id) => !registry.get(id));
-  if (unknown !== undefined) throw noSuchProvider(unknown, registry.ids(), { requirement: "providers" });
+function checkProviders(
+  { requirements }: FindBestModelRequest,
+  registry: ModelsServiceOptions["registry"],
+  values: ContextValues,
+): void {
+  const mayUse = mayUseProvider(values);
+  const unknown = requirements?.providers.find((id) => !registry.get(id) || !mayUse(id));
+  if (unknown === undefined) return;
+  throw noSuchProvider(unknown, shownIds(registry, values), { requirement: "providers" });
 }
 
 function failuresToProto({ failures }: ModelList) {

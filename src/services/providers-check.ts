@@ -7,23 +7,33 @@ import type { ProviderDraft } from "../store/provider-store.ts";
  * What is wrong with a provider beyond the form of its fields, its settings apart. `draft` is the provider as it would be
  * kept, `given` what the request holds: secrets are looked at there, before they are hidden. No message quotes a secret.
  */
-export function checkProvider(draft: ProviderDraft, given: Provider, kind: ProviderKind | undefined): Violation[] {
+export function checkProvider(
+  draft: ProviderDraft,
+  given: Provider,
+  { kind, mayCall = () => true }: { readonly kind: ProviderKind | undefined; readonly mayCall?: MayCall | undefined },
+): Violation[] {
   return [
-    ...checkBaseUrl(draft, kind),
+    ...checkBaseUrl(draft, kind, mayCall),
     ...checkApiKey(draft, given, kind),
     ...checkHeaders(draft, given),
     ...checkFallbacks(given),
   ];
 }
 
-function checkBaseUrl({ baseUrl }: ProviderDraft, kind: ProviderKind | undefined): Violation[] {
+/** Whether this server would ever connect to such a host, as far as that can be told without looking it up. */
+export type MayCall = (hostname: string) => boolean;
+
+function checkBaseUrl({ baseUrl }: ProviderDraft, kind: ProviderKind | undefined, mayCall: MayCall): Violation[] {
   const field = "provider.baseUrl";
   if (baseUrl === "") {
     if (!kind?.baseUrlRequired) return [];
     return [{ field, description: `is required for the kind ${kind.kind}`, reason: "REQUIRED" }];
   }
   const wrong = faultOfUrl(baseUrl);
-  return wrong === undefined ? [] : [{ field, description: wrong, reason: "PATTERN" }];
+  if (wrong !== undefined) return [{ field, description: wrong, reason: "PATTERN" }];
+  if (mayCall(new URL(baseUrl).hostname)) return [];
+  const description = "must not be link-local, multicast, or a cloud's metadata service: this server never calls those";
+  return [{ field, description, reason: "UNSUPPORTED" }];
 }
 
 /** The URL is not quoted: it may hold a password. */

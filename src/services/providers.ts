@@ -14,7 +14,7 @@ import type { ProviderRegistry } from "../routing/provider-registry.ts";
 import type { ProviderDraft } from "../store/provider-store.ts";
 import { checkHealth } from "./health.ts";
 import { createQueue, repeatWhenOvertaken } from "./one-after-another.ts";
-import { checkProvider } from "./providers-check.ts";
+import { checkProvider, type MayCall } from "./providers-check.ts";
 import { changedPaths, coversKind, mergeProvider, missingEntries } from "./providers-mask.ts";
 import { draftFromProto, draftToProto, kindToProto, providerToProto } from "./providers-messages.ts";
 import { readPage, tokenOf } from "./providers-page.ts";
@@ -26,6 +26,8 @@ export interface ProvidersServiceOptions {
   readonly connect: (config: ProviderConfig) => Disposable & { readonly capabilities: Capabilities };
   /** What is wrong with a kind and its settings, with paths from `provider` on. */
   readonly checkSettings: (kind: string, settings: JsonObject) => readonly Violation[];
+  /** Whether this server would ever connect to such a host; any, as far as is known, when unset. */
+  readonly mayCall?: MayCall;
   /** What calls have shown; nothing when unset. */
   readonly health?: HealthMemory;
 }
@@ -85,7 +87,7 @@ function checkedDraft(provider: Provider, options: ProvidersServiceOptions): Pro
 function violationsOf(draft: ProviderDraft, given: Provider, options: ProvidersServiceOptions): readonly Violation[] {
   return [
     ...options.checkSettings(draft.kind, draft.settings),
-    ...checkProvider(draft, given, options.registry.kind(draft.kind)),
+    ...checkProvider(draft, given, { kind: options.registry.kind(draft.kind), mayCall: options.mayCall }),
   ];
 }
 

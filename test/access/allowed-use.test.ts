@@ -213,3 +213,30 @@ test("what a token may use counts for the targets that a request names, not for 
     body: { routeResult: { provider: "second" } },
   });
 });
+
+describe("a token that may use one provider is told of no other", () => {
+  test.each<[rpc: string, request: object, code: string]>([
+    ["AgentService/Run", requestTo([{ provider: "nobody", model: "m" }]), "not_found"],
+    ["AgentService/Run", requestTo([{ model: "no-such-model" }]), "not_found"],
+    ["AudioService/ListVoices", { provider: "nobody" }, "not_found"],
+    ["ModelsService/ListModels", { provider: "nobody" }, "not_found"],
+    ["ModelsService/ListModels", { provider: "silent" }, "not_found"],
+    ["ModelsService/GetModel", { provider: "silent", id: "m" }, "not_found"],
+    ["ModelsService/GetModel", { provider: "second", id: "nothing" }, "not_found"],
+    ["ModelsService/FindBestModel", { requirements: { providers: ["silent"] } }, "not_found"],
+    ["ModelsService/ListModels", {}, "ok"],
+  ])("%s %j", async (rpc, request, code) => {
+    const silent = { id: "silent", kind: "openai-compatible", baseUrl: "http://127.0.0.1:1/v1" };
+    await gateway.call("ProvidersService/CreateProvider", { provider: silent });
+    const everything = await gateway.call("ModelsService/ListModels", {});
+    expect(everything.body.failures).toMatchObject([{ provider: "silent" }]);
+    const { secret } = await gateway.createToken({ allowedProviders: ["second"] });
+    const { body } = await gateway.call(rpc, request, secret);
+    expect(body.code ?? "ok").toBe(code);
+    // What the request itself names may be repeated.
+    const told = JSON.stringify(body)
+      .replaceAll('\\"silent\\"', "")
+      .replaceAll(/"providerKind":"local"|"local":true/g, "");
+    expect(told).not.toMatch(/silent|local/);
+  });
+});

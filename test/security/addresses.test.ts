@@ -33,7 +33,8 @@ const open = { HOST: "0.0.0.0", LIVELLM_ALLOW_ANONYMOUS: "1" };
 describe("a server that others can reach", () => {
   let gateway: Gateway;
   beforeAll(async () => {
-    gateway = await startGateway({ env: open });
+    const atMetadata = { MISTRAL_API_KEY: "k", MISTRAL_BASE_URL: "http://169.254.169.254/v1" };
+    gateway = await startGateway({ env: { ...open, ...atMetadata } });
   });
   afterAll(() => gateway.stop());
 
@@ -134,14 +135,9 @@ describe("a server that others can reach", () => {
   });
 
   test("but never the metadata of a cloud, and the next target is used", async () => {
-    const baseUrl = "http://169.254.169.254/v1";
-    await createProvider(gateway.url, { id: "metadata", kind: "openai-compatible", baseUrl, apiKey: "k" });
-    const metadata = { provider: "metadata", model: "m" };
+    const metadata = { provider: "mistral", model: "m" };
     const { status, body } = await callJson(gateway.url, "AgentService/Run", requestTo([metadata]));
-    expect([status, body.message]).toEqual([
-      403,
-      expect.stringMatching(/^metadata\/m: this address may not be called/),
-    ]);
+    expect([status, body.message]).toEqual([403, expect.stringMatching(/^mistral\/m: this address may not be called/)]);
     const second = await callJson(gateway.url, "AgentService/Run", requestTo([metadata, echo]));
     expect(second.status).toBe(200);
   });
@@ -199,3 +195,35 @@ function detailOf({ details }: JsonObject): JsonObject | undefined {
   const ours = (details as JsonObject[] | undefined)?.find(({ type }) => type === "livellm.v1.ErrorDetail");
   return ours?.debug as JsonObject | undefined;
 }
+
+describe("a provider at an address that is never called", () => {
+  const forbidden = [
+    "http://169.254.169.254/latest",
+    "http://0xA9FEA9FE/v1",
+    "http://[::ffff:169.254.169.254]/v1",
+    "http://metadata.google.internal/v1",
+    "http://[fe80::1]/v1",
+    "https://100.100.100.200/v1",
+  ];
+
+  test.each(forbidden)("is refused when it is added and when it is changed: %s", async (baseUrl) => {
+    await using gateway = await startGateway();
+    const id = "inside";
+    const refused = {
+      status: 400,
+      body: {
+        code: "invalid_argument",
+        details: expect.arrayContaining([
+          expect.objectContaining({
+            debug: { fieldViolations: [expect.objectContaining({ field: "provider.baseUrl", reason: "UNSUPPORTED" })] },
+          }),
+        ]),
+      },
+    };
+    const provider = { id, kind: "openai-compatible", baseUrl };
+    expect(await callJson(gateway.url, "ProvidersService/CreateProvider", { provider })).toMatchObject(refused);
+    await createProvider(gateway.url, { ...provider, baseUrl: "http://127.0.0.1:1/v1" });
+    const change = { provider: { id, baseUrl }, updateMask: "baseUrl" };
+    expect(await callJson(gateway.url, "ProvidersService/UpdateProvider", change)).toMatchObject(refused);
+  });
+});
