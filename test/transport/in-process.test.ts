@@ -2,7 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AgentService, AudioService, ErrorDetailSchema, TranscriptionService } from "../../src/client.ts";
-import { createInProcessGateway, type InProcessGateway, loadConfig } from "../../src/library.ts";
+import { createApp, createInProcessGateway, type InProcessGateway, loadConfig } from "../../src/library.ts";
 
 let gateway: InProcessGateway;
 beforeAll(async () => {
@@ -85,7 +85,7 @@ describe("a client in the gateway's own process", () => {
     }
     const events: string[] = [];
     for await (const { event } of gateway.client(AudioService).speakDuplex(input()))
-      if (event.case) events.push(event.case);
+      if (event.case && event.case !== "heartbeat") events.push(event.case);
     expect([events[0], events.at(-1)]).toEqual(["started", "finished"]);
     expect(events).toContain("audio");
   });
@@ -97,6 +97,27 @@ describe("a client in the gateway's own process", () => {
     const stream = gateway.client(TranscriptionService).transcribeStream(input());
     expect((await caught(stream[Symbol.asyncIterator]().next())).code).toBe(Code.InvalidArgument);
   });
+});
+
+/** Connect's clients keep a stream whose reader leaves; they give it up by their signal. Other users of a transport need not. */
+test("a stream that its reader lets go of is given up", async () => {
+  const givenUp = Promise.withResolvers<unknown>();
+  const write = (line: string) => {
+    const { msg, code } = JSON.parse(line) as { readonly msg: string; readonly code?: string };
+    if (msg === "rpc") givenUp.resolve(code);
+  };
+  const app = await createApp(
+    await loadConfig({ DATABASE_URL: "sqlite::memory:" }),
+    pino({ level: "info" }, { write }),
+  );
+  async function* request() {
+    yield { route: route({ stall_after_words: 1 }), messages: [{ text: "one two" }] };
+  }
+  const { runStream } = AgentService.method;
+  const { message } = await app.transport.stream(runStream, undefined, undefined, undefined, request());
+  for await (const { event } of message) if (event.case === "textDelta") break;
+  expect(await givenUp.promise).toBe("canceled");
+  await app.close();
 });
 
 test("once it is closed it takes no more calls, and says so", async () => {
