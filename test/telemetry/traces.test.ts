@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { type AgentVendor, type Script, startAgentVendor } from "../support/agent-vendor.ts";
+import { startFakeAsr } from "../support/fake-asr.ts";
 import { type Gateway, startGateway } from "../support/gateway.ts";
 import { createGrpcClient } from "../support/grpc-client.ts";
 import { callJson, createProvider } from "../support/json-call.ts";
@@ -285,6 +286,27 @@ describe("trace context", () => {
     });
     expect(collector.text()).not.toContain("canary-speech");
   });
+});
+
+test("a live session has a span, under which its socket is opened", async () => {
+  await using collector = await startCollector();
+  await using asr = await startFakeAsr({ recognise: async () => "canary-heard" });
+  await using gateway = await startGateway({ env: environment(collector, "grpc") });
+  await createProvider(gateway.url, { id: "ear", kind: "livellm-asr", baseUrl: asr.url });
+  using client = createGrpcClient(gateway.url);
+  const stream = client.duplex("TranscriptionService/TranscribeStream", { metadata: { traceparent } });
+  const format = { mimeType: "audio/pcm", sampleRateHertz: 16_000 };
+  stream.write({ start: { route: { targets: [{ provider: "ear", model: "any" }] }, format } });
+  stream.write({ audio: { data: Buffer.alloc(32_000, 0x40) } });
+  stream.end();
+  await Array.fromAsync(stream as AsyncIterable<object>);
+  const session = await collector.span("live_transcription any");
+  const call = await collector.span("livellm.v1.TranscriptionService/TranscribeStream");
+  expect(session).toMatchObject({ traceId: remote.traceId, parentSpanId: call.spanId, kind: "client" });
+  expect(session.attributes).toMatchObject({ "livellm.audio.input_duration": 1, "livellm.outcome": "answered" });
+  const [opened] = asr.sessions;
+  expect(opened?.headers.traceparent).toBe(`00-${remote.traceId}-${session.spanId}-01`);
+  expect(collector.text()).not.toContain("canary-heard");
 });
 
 test("content is in spans only where it is asked for, and without secrets", async () => {
