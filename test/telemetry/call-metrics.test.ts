@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MetricFamily } from "../../src/telemetry/metric-family.ts";
 import { type AccessGateway, adminToken, startAccessGateway } from "../access/access-gateway.ts";
 import { faces } from "../access/faces.ts";
+import { faces as streamFaces } from "../support/faces.ts";
 import { type Scrape, scrape } from "./scrape.ts";
 
 /** As the faces of the test call theirs; what they call is another test's matter. */
@@ -137,6 +138,24 @@ test("a stream that its caller leaves is canceled, and no longer open", async ()
   await expect
     .poll(async () => (await scrape(gateway.url)).value("livellm_attempts_total", { livellm_outcome: "cancelled" }))
     .toBe(1);
+});
+
+test.each(streamFaces)("of $name calls that are left at any moment none stays open", async ({ runStream }) => {
+  await using gateway = await startAccessGateway({});
+  const target = { provider: "local", model: "echo", options: { pace_ms: 3 } };
+  const request = { route: { targets: [target] }, messages: [{ text: "one two three four five six" }] };
+  const leave = async (afterEvents: number) => {
+    const controller = new AbortController();
+    let seen = 0;
+    const call = runStream(gateway.url, request, controller.signal, () => ++seen > afterEvents && controller.abort());
+    if (afterEvents < 0) controller.abort();
+    await call.catch(() => undefined);
+  };
+  await Promise.all(Array.from({ length: 40 }, (_, i) => leave((i % 9) - 1)));
+  const open = async (name: string) => (await scrape(gateway.url)).value(name);
+  await expect.poll(() => open("livellm_calls_active")).toBe(0);
+  expect(await open("livellm_admission_running")).toBe(0);
+  await expect.poll(() => open("livellm_attempts_total")).toBeGreaterThan(20);
 });
 
 test("models that callers make up are counted together beyond a limit", () => {
