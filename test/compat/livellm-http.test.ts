@@ -310,6 +310,21 @@ describe("agent streams", () => {
     expect(await outputs({ requests: [failing, ask("rescued")], timeout_per_request: 0.5 })).toEqual(["rescued", ""]);
   });
 
+  test("pass over requests to configs that are not there, unless there are no others", async () => {
+    const nobody = (uid: string) => ask("lost", { provider_uid: uid });
+    for (const strategy of ["sequential", "parallel"]) {
+      expect(await outputs({ requests: [nobody("a"), nobody("b"), ask("rescued")], strategy })).toEqual([
+        "rescued",
+        "",
+      ]);
+    }
+    const refused = await post(at("/livellm/agent/run"), { requests: [nobody("a"), nobody("b")] });
+    expect([refused.status, refused.text]).toEqual([
+      400,
+      expect.stringContaining("Provider config with uid 'b' not found"),
+    ]);
+  });
+
   test("an error in the middle is a last line, and the body is whole", async () => {
     const answer = await post(
       at("/livellm/agent/run_stream"),

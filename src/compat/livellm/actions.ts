@@ -7,7 +7,7 @@ import { type Reader, readAs } from "../schema.ts";
 import { type SpokenAudio, speakPieces, speakWhole } from "../speech.ts";
 import { type AgentAnswer, runAgent, streamAgent } from "./agent.ts";
 import { agentBody, plansOf } from "./agent-request.ts";
-import { inLivellmWords } from "./domain-error.ts";
+import { inLivellmWords, unknownProvider } from "./domain-error.ts";
 import { speechBody, speechPlansOf } from "./speech-request.ts";
 import { transcriptionBody, transcriptionPlansOf } from "./transcription-request.ts";
 
@@ -60,12 +60,28 @@ async function* inTurn<P extends Plan, T>(
 ): AsyncGenerator<T> {
   const asked = plans();
   try {
-    yield* firstToAnswer(asked.map((plan) => () => call(plan)));
+    yield* firstToAnswer(asked.map((plan) => () => throughKnown(plan, call)));
   } catch (error) {
     throw inLivellmWords(
       error,
       asked.map(({ route }) => route),
     );
+  }
+}
+
+/**
+ * Makes a call without the targets whose providers are not there: livellm fails the one request, the gateway the route that
+ * names one. It does so before anybody is asked.
+ */
+async function* throughKnown<P extends Plan, T>(plan: P, call: (plan: P) => AsyncGenerator<T>): AsyncGenerator<T> {
+  const { targets = [] } = plan.route;
+  try {
+    yield* call(plan);
+  } catch (error) {
+    const unknown = unknownProvider(error, targets);
+    const known = targets.filter(({ provider }) => provider !== unknown);
+    if (!unknown || known.length === 0) throw error;
+    yield* throughKnown({ ...plan, route: { ...plan.route, targets: known } }, call);
   }
 }
 

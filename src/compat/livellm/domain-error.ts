@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
 import { ErrorDetailSchema } from "../../../gen/livellm/v1/error_pb.ts";
-import { Failure_Reason as Reason, type RouteSchema } from "../../../gen/livellm/v1/route_pb.ts";
+import { Failure_Reason as Reason, type RouteSchema, type TargetSchema } from "../../../gen/livellm/v1/route_pb.ts";
 import { Rejected } from "../rejected.ts";
 import { uidOfId } from "./provider-id.ts";
 
@@ -13,16 +13,23 @@ type Route = MessageInitShape<typeof RouteSchema> | undefined;
  */
 export function inLivellmWords(error: unknown, routes: readonly Route[]): unknown {
   if (!(error instanceof ConnectError)) return error;
-  const [detail] = error.findDetails(ErrorDetailSchema);
   const targets = routes.flatMap((route) => route?.targets ?? []);
-  if (detail?.reason === Reason.NOT_FOUND && detail.attempts.length === 0) {
-    const unknown = targets.find(({ provider }) => provider && error.rawMessage.includes(`"${provider}"`));
-    return unknown?.provider ? noConfig(unknown.provider) : error;
-  }
+  const unknown = unknownProvider(error, targets);
+  if (unknown) return noConfig(unknown);
   const blocked = targets.find(({ provider, model }) =>
     error.rawMessage.includes(`the model ${model} is not allowed on the provider ${provider}`),
   );
   return blocked?.provider ? blacklisted(blocked.model ?? "", blocked.provider) : error;
+}
+
+type Target = MessageInitShape<typeof TargetSchema>;
+
+/** The id of a target's provider, where the gateway has refused the call because there is none. */
+export function unknownProvider(error: unknown, targets: readonly Target[]): string | undefined {
+  if (!(error instanceof ConnectError)) return undefined;
+  const [detail] = error.findDetails(ErrorDetailSchema);
+  if (detail?.reason !== Reason.NOT_FOUND || detail.attempts.length > 0) return undefined;
+  return targets.find(({ provider }) => provider && error.rawMessage.includes(`"${provider}"`))?.provider;
 }
 
 function noConfig(id: string): Rejected {
