@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { adminToken, startAccessGateway } from "../access/access-gateway.ts";
 import { type FakeServer, type FakeSession, type Message, startFakeServer } from "../support/fake-sessions.ts";
 import { describeWith } from "../support/foreign-tools.ts";
 import { projectRoot } from "../support/gateway.ts";
@@ -331,6 +332,23 @@ describe("better than the old system", () => {
     });
     expect(await config).toMatchObject({ client_id: "203.0.113.9", ip: "203.0.113.9" });
     socket.terminate();
+  });
+
+  test("nothing that is said, and no key, is in a log; a token may stand in the address", async () => {
+    const environment = { LIVELLM_SURFACES: "apc", LIVELLM_APC_LIVE_MODELS: "google/gemini-2.0-flash-exp" };
+    await using product = await startAccessGateway({ ...environment, LIVELLM_ADMIN_TOKEN: adminToken });
+    const provider = { id: "google", kind: "google", apiKey: "AIzaSecret", baseUrl: gemini.url };
+    await product.call("ProvidersService/CreateProvider", { provider });
+    act = echoes;
+    const client = await connectSocket<Reply>(`${product.url.replace("//", `//any:${adminToken}@`)}/api/gemini/ws`);
+    await using _ = client;
+    client.send({ type: "config", data: { app: "demo", client_id: "c-1" } });
+    client.send({ type: "text", data: "a secret of mine" });
+    client.send({ type: "audio", data: "a secret that is no base64!" });
+    await saidAll(client, "a secret of mine");
+    client.socket.close();
+    await expect.poll(() => product.log()).toContain('"clientId":"c-1"');
+    expect(product.log()).not.toMatch(/secret|AIza/i);
   });
 
   test("who may not call is refused at the handshake", async () => {

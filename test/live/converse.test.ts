@@ -81,6 +81,19 @@ test("a target that reads without accepting gets no more than is kept", async ()
   first.catch(() => undefined);
 });
 
+test("a target that has accepted is read to for as long as it listens: nothing is kept any more", async () => {
+  const talker = createTalker(async function* (session) {
+    yield { type: "accepted" };
+    for (let seconds = 0; seconds < 300; seconds++) await session.next();
+    yield finishedAnswer;
+  });
+  const { taken, events } = endlessly(talker, 1000);
+  await events.next();
+  expect(await events.next()).toMatchObject({ value: { type: "answer-finished" } });
+  expect(taken.pieces).toBe(300);
+  await events.return();
+});
+
 test("the model that answers is told when its reader leaves", async () => {
   const talker = createTalker(repeats);
   const { events } = endlessly(talker, 100);

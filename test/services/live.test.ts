@@ -292,7 +292,7 @@ describe("a stall", () => {
   test.each<[string, TalkerScript, readonly Step[]]>([
     ["after a text", silent, [text("Hello?"), forEver]],
     ["after a turn that the caller has ended", silent, [audio(tone(100, true)), endTurn, forEver]],
-    ["in the middle of an answer", begins, [text("Hello?"), forEver]],
+    ["in the middle of an answer", begins, [audio(tone(100, true)), forEver]],
     ["after the end of the caller's side", silent, []],
   ])("is a model that says nothing %s", async (_, script, steps) => {
     await using gateway = await startVoiceGateway({ a: { live: createTalker(script) } }, { stallTimeoutMs: 100 });
