@@ -1,5 +1,7 @@
+import { existsSync } from "node:fs";
 import type { Config } from "../config.ts";
 import { LivellmError } from "../core/error.ts";
+import type { NamedDatabase } from "../store/database-url.ts";
 import type { Store } from "../store/sql-store.ts";
 import { CommandFailure, exitCodes } from "./exit-codes.ts";
 import { type Terminal, tell } from "./terminal.ts";
@@ -33,12 +35,16 @@ export async function readConfiguration(options: ConfigurationOptions, terminal:
 
 /** Opens the gateway's store for one command, without the gateway: one that runs sees what changes. */
 export async function useStore<T>(
-  options: ConfigurationOptions,
+  options: ConfigurationOptions & { readonly mustExist: boolean },
   terminal: Terminal,
   use: (store: Store) => Promise<T>,
 ): Promise<T> {
   const config = await readConfiguration(options, terminal);
-  const { openConfiguredStore } = await import("../store/configured-store.ts");
+  const [{ openConfiguredStore }, { databaseNamed }] = await Promise.all([
+    import("../store/configured-store.ts"),
+    import("../store/database-url.ts"),
+  ]);
+  refuseMissing(databaseNamed(config.databaseUrl.reveal()), options.mustExist);
   const log = (message: string) => tell(terminal, message);
   try {
     const store = await openConfiguredStore(config, { info: log, warn: log });
@@ -46,6 +52,16 @@ export async function useStore<T>(
   } catch (error) {
     throw error instanceof LivellmError ? storeFailure(error) : error;
   }
+}
+
+/** To make an empty database where a path is mistyped, and find nothing in it, would look like an answer. */
+function refuseMissing(database: NamedDatabase, mustExist: boolean): void {
+  if (database.kind === "memory")
+    throw new CommandFailure(exitCodes.failed, [
+      "DATABASE_URL names a database in memory, which ends with its gateway",
+    ]);
+  if (mustExist && database.kind === "sqlite" && !existsSync(database.file))
+    throw new CommandFailure(exitCodes.failed, [`there is no database ${database.file}: see DATABASE_URL`]);
 }
 
 function storeFailure({ message, facts }: LivellmError): CommandFailure {

@@ -33,7 +33,7 @@ export function addExport(program: Command, terminal: Terminal): void {
 
 async function runExport(options: ExportOptions, terminal: Terminal): Promise<void> {
   const secrets = secretsOf(options, terminal);
-  const document = await useStore(options, terminal, async (store) => {
+  const document = await useStore({ ...options, mustExist: true }, terminal, async (store) => {
     const { exportStore } = await import("../store/export-store.ts");
     return exportStore(store, secrets);
   });

@@ -33,7 +33,7 @@ Example, from SQLite to PostgreSQL, with the same LIVELLM_MASTER_KEY:
 async function runImport(file: string, options: ImportOptions, terminal: Terminal): Promise<void> {
   const document = await readDocument(file, terminal);
   const passphrase = passphraseOf(options, terminal);
-  const report = await useStore(options, terminal, async (store) => {
+  const report = await useStore({ ...options, mustExist: false }, terminal, async (store) => {
     const [{ importStore }, { describeKinds }] = await Promise.all([
       import("../store/import-store.ts"),
       import("../provider-kinds.ts"),

@@ -14,7 +14,9 @@ export function addReseal(program: Command, terminal: Terminal): void {
 }
 
 async function reseal(options: ConfigurationOptions, terminal: Terminal): Promise<void> {
-  const { resealed, current, unreadable } = await useStore(options, terminal, (store) => store.reseal());
+  const { resealed, current, unreadable } = await useStore({ ...options, mustExist: true }, terminal, (store) =>
+    store.reseal(),
+  );
   tell(terminal, `${resealed} sealed again, ${current} were so already`);
   if (unreadable.length === 0) return;
   throw new CommandFailure(exitCodes.failed, [

@@ -90,6 +90,13 @@ describe("livellm export and import", () => {
     expect((await run(["export", "--secrets", "passphrase"], from)).code).toBe(2);
   });
 
+  test("refuse a database that is not there, which a mistyped path would be, and one in memory", async () => {
+    const { code, stdout, stderr } = await run(["export"], { ...from, DATABASE_URL: "sqlite:form.db" });
+    expect([code, stdout, stderr]).toEqual([1, "", "livellm: there is no database form.db: see DATABASE_URL\n"]);
+    expect(readdirSync(folder)).not.toContain("form.db");
+    expect((await run(["import", "export.json"], { ...to, DATABASE_URL: "sqlite::memory:" })).code).toBe(1);
+  });
+
   test("say what is wrong with the configuration", async () => {
     const { code, stderr } = await run(["export"], { ...from, PORT: "x" });
     expect([code, stderr]).toEqual([1, expect.stringContaining("PORT: it must be")]);
