@@ -31,7 +31,7 @@ export async function openStore(databaseUrl: string, sealer: Sealer, options: Op
   const { log = silent, startTimeoutMs = 0, reconcileMs } = options;
   const database = await openDatabase(databaseUrl, log);
   try {
-    await prepared(database, { sealer, log, deadline: performance.now() + startTimeoutMs });
+    await prepared(database, { sealer, log, startTimeoutMs });
     return await createSqlStore({ database, sealer, outage: createOutage({ ...database, log }), reconcileMs });
   } catch (error) {
     await database.db.destroy();
@@ -51,22 +51,25 @@ async function openDatabase(databaseUrl: string, log: StoreLog): Promise<OpenDat
 interface Preparation {
   readonly sealer: Sealer;
   readonly log: StoreLog;
-  /** As of `performance.now()`. */
-  readonly deadline: number;
+  /** From the first failure on, in milliseconds. */
+  readonly startTimeoutMs: number;
 }
 
 const pauseMs = 500;
 
 /** A database that starts at the same time as this server is waited for; one that refuses it is not. */
-async function prepared(database: OpenDatabase, { sealer, log, deadline }: Preparation): Promise<void> {
-  for (let tries = 1; ; tries++) {
+async function prepared(database: OpenDatabase, { sealer, log, startTimeoutMs }: Preparation): Promise<void> {
+  let deadline: number | undefined;
+  for (;;) {
     const failure = await failureOf(database, sealer);
     if (!failure) return;
     const { passes, reason, cause } = failure;
-    const leftMs = deadline - performance.now();
+    const leftMs = deadline === undefined ? startTimeoutMs : deadline - performance.now();
     if (!passes || leftMs <= 0) throw cannotStart(`the database ${database.name} ${reason}`, cause);
-    if (tries === 1)
+    if (deadline === undefined) {
+      deadline = performance.now() + startTimeoutMs;
       log.warn(`the database ${database.name} ${reason}: waiting for it, ${Math.ceil(leftMs / 1000)} s at most`);
+    }
     await delay(Math.min(pauseMs, leftMs));
   }
 }

@@ -71,7 +71,7 @@ describeWith(postgres, "PostgreSQL that cannot be used", () => {
       await server.stop();
       const log = quietLog();
       const opening = openStore(url, sealer, { log, startTimeoutMs: 60_000 });
-      await vi.waitFor(() => expect(log.warn).toHaveBeenCalledTimes(1));
+      await vi.waitFor(() => expect(log.warn).toHaveBeenCalledTimes(1), 10_000);
       await server.start();
       const store = await opening;
       expect(await store.list()).toEqual([]);

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
 import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -125,13 +125,27 @@ function makeCluster(folder: string, owner: { readonly uid?: number; readonly gi
   });
 }
 
+/**
+ * A port that is free now, and below those that Linux gives to whoever connects or listens at 0: it is still free when the
+ * server comes back after a stop.
+ */
 async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(15_000, 32_000);
+    if (await isFree(port)) return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("there is no port");
-  return address.port;
+  try {
+    await once(server.listen(port, "127.0.0.1"), "listening");
+    return true;
+  } catch {
+    return false; // taken, and that is the answer
+  } finally {
+    server.close();
+  }
 }
 
 /** Resolves when it says that it takes connections; throws with what it has said when it ends instead. */
