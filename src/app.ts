@@ -166,7 +166,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
   });
   const health = createHealth(services.map(({ service }) => service.typeName));
   const routes = [...services, health.route];
-  const explainError = createErrorExplainer(logger);
+  const explainError = createErrorExplainer(logger, telemetry.told);
   const slots = new CallSlots(config.callLimits, config.callLimits.sharedPerCaller ? shared.calls : undefined);
   observeState(telemetry.metrics, { store, slots, health: callHealth, shared });
   const handler = createHttpHandler({

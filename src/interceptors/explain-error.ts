@@ -11,21 +11,26 @@ import {
 } from "../core/error.ts";
 import { cut, detailsOf } from "./error-detail.ts";
 
+/** What of an error is counted. */
+export type Failure = Pick<LivellmError, "code" | "reason">;
+
 /** Turns anything thrown into the status that the caller gets. */
 export type ExplainError = (error: unknown, requestId: string, signal?: AbortSignal) => ConnectError;
 
 /**
  * The one place where errors become statuses. A LivellmError keeps its code and message; what nobody foresaw becomes
  * `internal` without a word of it, and is logged here, once, with its stack. `signal` is the call's: when it is aborted,
- * the caller's own cancel or deadline is the reason, whatever came of it deeper down.
+ * the caller's own cancel or deadline is the reason, whatever came of it deeper down. `told` hears of each error once, also of
+ * those of requests that never became calls.
  */
-export function createErrorExplainer(logger: Logger): ExplainError {
+export function createErrorExplainer(logger: Logger, told?: (failure: Failure) => void): ExplainError {
   return (error, requestId, signal) => {
     if (error instanceof ConnectError && error.details.length > 0) return error;
     const known = recogniseError(error, signal);
-    if (known) return toConnectError(known, requestId);
-    logger.error({ err: error, requestId }, "unexpected error");
-    return toConnectError(unexpected(requestId), requestId);
+    if (!known) logger.error({ err: error, requestId }, "unexpected error");
+    const failure = known ?? unexpected(requestId);
+    told?.(failure);
+    return toConnectError(failure, requestId);
   };
 }
 
@@ -35,10 +40,7 @@ export function codeOfError(error: unknown, signal: AbortSignal): ErrorCode {
 }
 
 /** The same with the reason; both are of few values, and tell nothing of what was said. */
-export function failureOf(
-  error: unknown,
-  signal: AbortSignal,
-): { readonly code: ErrorCode; readonly reason: FailureReason } {
+export function failureOf(error: unknown, signal: AbortSignal): Failure {
   if (error instanceof ConnectError && error.details.length > 0) {
     const reason = error.cause instanceof LivellmError ? error.cause.reason : "unspecified";
     return { code: codeToString(error.code) as ErrorCode, reason };

@@ -29,10 +29,12 @@ export interface CallMeters {
   ended(call: MeteredCall, end: CallEnd, seconds: number): void;
   /** A call that was refused before it began. */
   refused(rpc: string, end: CallEnd): void;
+  /** An error that a caller was told, whether or not its request became a call. */
+  told(end: CallEnd): void;
 }
 
 export function createCallMeters(registry: MetricRegistry): CallMeters {
-  const { durations, firstMessages, sessions, refusals } = familiesOf(registry);
+  const { durations, firstMessages, sessions, refusals, errors } = familiesOf(registry);
   const open = new Map<string, number>();
   observeOpen(registry, open);
   const known = new Map<string, HistogramSeries>();
@@ -55,6 +57,7 @@ export function createCallMeters(registry: MetricRegistry): CallMeters {
       if (isRefusal(end)) refusals.with(call.rpc, end.code, end.reason ?? "").add();
     },
     refused: (rpc, { code, reason = "" }) => refusals.with(rpc, code, reason).add(),
+    told: ({ code, reason = "" }) => errors.with(code, reason).add(),
   };
 }
 
@@ -99,6 +102,13 @@ function familiesOf(registry: MetricRegistry) {
       description:
         "Calls that were not let in: no or a wrong token, no permission, a limit of the caller's, a full server.",
       attributes: [attribute.rpcMethod, attribute.rpcStatus, attribute.errorType],
+    }),
+    errors: registry.counter({
+      name: "livellm.errors",
+      unit: "{error}",
+      description:
+        "Errors that callers were told, those of requests that could not be read, or were for nothing here, included.",
+      attributes: [attribute.rpcStatus, attribute.errorType],
     }),
   };
 }

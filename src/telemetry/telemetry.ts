@@ -15,6 +15,8 @@ export interface Telemetry {
   begin(call: BeginningCall): ObservedCall;
   /** A call that was refused before it began. */
   refused(rpc: string, end: CallEnd): void;
+  /** An error that a caller was told, whether or not its request became a call. */
+  told(end: CallEnd): void;
   /** The headers that tell others which span a request of ours belongs to; absent when nothing is traced. */
   readonly outgoingHeaders?: () => Readonly<Record<string, string>>;
   /** Sends what waits, for as long as `graceMs` at most. */
@@ -47,6 +49,7 @@ export async function createTelemetry({ settings, providerNames, warn }: Telemet
     metrics,
     begin: tracing ? (call) => tracing.begin(count(call), call) : count,
     refused: meters.calls.refused,
+    told: meters.calls.told,
     ...(tracing && { outgoingHeaders: tracing.outgoingHeaders }),
     async close(graceMs = 2_000) {
       processMeters[Symbol.dispose]();

@@ -62,6 +62,21 @@ test("a caller that has used up its requests is counted as limited", async () =>
   expect(value("livellm_calls_refused_total", { error_type: "caller_limited" })).toBe(2);
 });
 
+test("requests that never become calls are counted by what they were told, once", async () => {
+  await using gateway = await startAccessGateway({});
+  const path = "/livellm.v1.AgentService/Run";
+  const post = (url: string, contentType: string, body: string) =>
+    fetch(gateway.url + url, { method: "POST", headers: { "content-type": contentType }, body });
+  await post(path, "application/json", '{"messages":');
+  await post(path, "text/plain", "hello");
+  await post("/livellm.v1.AgentService/Walk", "application/json", "{}");
+  await post(path, "application/json", '{"messages":[]}');
+  const { value } = await scrape(gateway.url);
+  expect(value("livellm_errors_total", { rpc_response_status_code: "invalid_argument" })).toBe(3);
+  expect(value("livellm_errors_total", { rpc_response_status_code: "unimplemented" })).toBe(1);
+  expect(value("rpc_server_call_duration_seconds_count")).toBe(1);
+});
+
 test("what a model was given and gave is counted by target, and by app", async () => {
   await using gateway = await startAccessGateway({});
   const target = { provider: "local", model: "echo" };
