@@ -208,12 +208,18 @@ class ConversationSession {
     };
   }
 
+  /** What the target tells, and what was heard and made where it does not. */
   #add(usage: Usage): Usage {
     this.#usage = addUsage(this.#usage, usage);
+    const outputAudioMs = this.#output?.durationMs;
+    return { ...this.#heard(), ...(outputAudioMs !== undefined && { outputAudioMs }), ...this.#usage };
+  }
+
+  #heard(): Usage {
     const { format } = this.#call;
-    if (!format) return this.#usage;
+    if (!format) return {};
     const seconds = this.#sentBytes / bytesPerFrame(format) / format.sampleRateHertz;
-    return { inputAudioMs: Math.round(seconds * 1000), ...this.#usage };
+    return { inputAudioMs: Math.round(seconds * 1000) };
   }
 }
 

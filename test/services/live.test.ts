@@ -5,7 +5,11 @@ import { FinishReason } from "../../gen/livellm/v1/agent_pb.ts";
 import { Modality } from "../../gen/livellm/v1/common_pb.ts";
 import { ErrorDetailSchema } from "../../gen/livellm/v1/error_pb.ts";
 import type { ConverseRequestSchema, ConverseResponse } from "../../gen/livellm/v1/live_service_pb.ts";
-import { Attempt_Outcome as Outcome, Failure_Reason as Reason } from "../../gen/livellm/v1/route_pb.ts";
+import {
+  Attempt_Outcome as Outcome,
+  Failure_Reason as Reason,
+  Route_Strategy as Strategy,
+} from "../../gen/livellm/v1/route_pb.ts";
 import { convertAudio } from "../../src/audio/convert.ts";
 import type { ConversationEvent } from "../../src/core/live.ts";
 import { numberedSamples, tone } from "../live/numbered-audio.ts";
@@ -139,7 +143,10 @@ describe("a conversation", () => {
     const chunks = events.flatMap((event) => (event.case === "audio" ? [event.value.data.length] : []));
     expect(new Set(chunks.slice(0, -1))).toEqual(new Set([160]));
     expect(bytesOf(events)).toEqual(Buffer.from(convertAudio(answer, pcm24k, ulaw)));
-    expect(firstOf(events, "finished")).toMatchObject({ durationMs: 1000, usage: { inputAudioMs: 1000 } });
+    expect(firstOf(events, "finished")).toMatchObject({
+      durationMs: 1000,
+      usage: { inputAudioMs: 1000, outputAudioMs: 1000 },
+    });
   });
 
   test("forgets what is left of an answer that was interrupted", async () => {
@@ -242,6 +249,22 @@ describe("fallback", () => {
     expect(firstOf(events, "attemptFailed")).toMatchObject({
       failure: { reason: Reason.UNSUPPORTED, message: expect.stringContaining("cannot converse live") },
     });
+  });
+
+  test("in parallel: who accepts first has it, and the others are stopped", async () => {
+    const slow = createTalker(async function* (session) {
+      yield* [];
+      await session.next();
+      await untilAborted(session.signal);
+    });
+    await using gateway = await startVoiceGateway({ a: { live: slow }, b: { live: createTalker(repeats) } });
+    const route = { ...routeTo("a", "b"), strategy: Strategy.PARALLEL };
+    const { events } = await talk(gateway, said(start([], { route }), text("x")));
+    expect(firstOf(events, "finished")).toMatchObject({
+      routeResult: { provider: "b", attempts: [{ provider: "a", outcome: Outcome.CANCELLED }, { provider: "b" }] },
+    });
+    expect(firstOf(events, "textDelta")).toMatchObject({ text: "x" });
+    expect(slow.sessions[0]?.signal.aborted).toBe(true);
   });
 
   test("does not begin again after the start: the failure is the status", async () => {
