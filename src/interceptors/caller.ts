@@ -1,6 +1,7 @@
 import { create, type DescMessage, type Message } from "@bufbuild/protobuf";
 import type { ContextKey, Interceptor } from "@connectrpc/connect";
 import { type CallerInfo, CallerInfoSchema } from "../../gen/livellm/v1/common_pb.ts";
+import { mapped } from "../streams/mapped.ts";
 import { type CallOrigin, callerKey } from "./call-facts.ts";
 import { requestIdHeader } from "./explain-error.ts";
 
@@ -39,13 +40,13 @@ function setRequestId(header: Headers, requestId: string): void {
   if (value !== undefined) header.set("x-request-id", value);
 }
 
-async function* withFirst<T>(messages: AsyncIterable<T>, seeFirst: (message: T) => void): AsyncGenerator<T> {
+function withFirst<T>(messages: AsyncIterable<T>, seeFirst: (message: T) => void): AsyncIterable<T> {
   let first = true;
-  for await (const message of messages) {
+  return mapped(messages, (message) => {
     if (first) seeFirst(message);
     first = false;
-    yield message;
-  }
+    return message;
+  });
 }
 
 /** Returns the request's id. */

@@ -1,6 +1,7 @@
 import type { DescMessage, Message } from "@bufbuild/protobuf";
 import type { Interceptor } from "@connectrpc/connect";
 import { invalidRequest, type Violation } from "../core/error.ts";
+import { mapped } from "../streams/mapped.ts";
 import type { RuleLimits } from "./rule.ts";
 import { createValidator } from "./validate-message.ts";
 
@@ -37,17 +38,17 @@ function refuse(violations: readonly Violation[]): void {
 }
 
 /** Every message of a stream by its own rules, and by its place: in a session the first is `start`, and only the first. */
-async function* checked<T extends Message>(
+function checked<T extends Message>(
   messages: AsyncIterable<T>,
   validate: (message: T) => readonly Violation[],
   oneof: string | undefined,
-): AsyncGenerator<T> {
+): AsyncIterable<T> {
   let first = true;
-  for await (const message of messages) {
+  return mapped(messages, (message) => {
     refuse([...orderViolations(message, oneof, first), ...validate(message)]);
     first = false;
-    yield message;
-  }
+    return message;
+  });
 }
 
 function orderViolations(message: Message, oneof: string | undefined, first: boolean): readonly Violation[] {

@@ -136,7 +136,9 @@ async function request(hot: HotCall, maxBytes: number): Promise<Message | AsyncI
   const { exchange, face, codec, method } = hot;
   const { source } = exchange;
   const { desc } = method;
-  if (face.framing === "connect-unary") return codec.read(await readWhole(source, maxBytes));
+  if (face.framing === "connect-unary") {
+    return codec.read(await readWhole(source, maxBytes, exchange.headers["content-length"]));
+  }
   const rules = { maxBytes, skipFlag: skipFlags[face.framing] };
   if (desc.methodKind === "unary") return readOnly(source, { ...rules, method: desc, read: codec.read });
   return new RequestStream(source, rules, codec.read);

@@ -6,8 +6,12 @@ import { type EnvelopeRules, EnvelopeSplitter, tooLarge } from "./hot-envelopes.
 
 type Read = (bytes: Uint8Array) => Message;
 
-/** The whole body as one message: Connect's unary form. Rejects when it is too large, or the caller goes away. */
-export function readWhole(stream: Readable, maxBytes: number): Promise<Uint8Array> {
+/**
+ * The whole body as one message: Connect's unary form. Rejects when it is too large, before it comes where `announced`, its
+ * length by the request's head, says so; and when the caller goes away.
+ */
+export function readWhole(stream: Readable, maxBytes: number, announced: string | undefined): Promise<Uint8Array> {
+  if (Number(announced) > maxBytes) return Promise.reject(tooLarge(maxBytes, Number(announced)));
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
