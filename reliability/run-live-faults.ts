@@ -3,6 +3,7 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import type { JsonObject } from "@bufbuild/protobuf";
+import { WebSocketServer } from "ws";
 import { TranscriptionService } from "../gen/livellm/v1/transcription_service_pb.ts";
 import { quiet, tone } from "../test/providers/speech-driving.ts";
 import type { StreamOutcome } from "../test/support/faces.ts";
@@ -16,17 +17,18 @@ import { type LiveFault, liveFaults } from "./live-faults.ts";
 import { type LiveVendorKind, liveVendorKinds } from "./live-vendors.ts";
 import type { FaultResult } from "./run-chat-faults.ts";
 
-const rate = 16_000;
-const frameBytes = (rate / 50) * 2;
-/** Three utterances of 600 ms; the vendor is struck in the second. */
-const audio = Buffer.concat(
-  Array.from({ length: 3 }, () => toBytes(tone(600, rate))).flatMap((one) => [one, pause(900)]),
-);
-const strikeAt = frameBytes * 85;
+const usualRate = 16_000;
+/** In frames of 20 ms: the vendor is struck in the second utterance. */
+const strikeAt = 85;
 const las = 9;
 
-function pause(milliseconds: number): Buffer {
-  return toBytes(quiet(milliseconds, rate));
+/** Three utterances of 600 ms, in frames of 20 ms. */
+function framesAt(rate: number): readonly Buffer[] {
+  const audio = Buffer.concat(
+    Array.from({ length: 3 }, () => [toBytes(tone(600, rate)), toBytes(quiet(900, rate))]).flat(),
+  );
+  const at = (i: number) => Math.round((i * rate) / 50) * 2;
+  return Array.from({ length: Math.ceil(audio.length / at(1)) }, (_, i) => audio.subarray(at(i), at(i + 1)));
 }
 
 /** Every fault of live sessions × kind × duplex face × (alone, with a next target), once; or every `stride`th of them. */
@@ -60,10 +62,14 @@ async function runCase(gateway: FaultGateway, id: string, { fault, kind, face, h
   const create = (name: string, baseUrl: string) =>
     createProvider(gateway.url, { id: name, kind: kind.kind, apiKey: "key-of-the-faults", baseUrl });
   await using refusing = await startRefusing(fault.refusal ?? 404);
-  await create(id, fault.address ?? (fault.refusal ? refusing.url : vendor.baseUrl));
+  await using mute = await startMuteSessions();
+  const elsewhere = (fault.refusal && refusing.url) || (fault.mute && mute.url);
+  await create(id, fault.address ?? (elsewhere || vendor.baseUrl));
   await create(`${id}-next`, next.baseUrl);
   const targets = [id, ...(hasNext ? [`${id}-next`] : [])].map((provider) => ({ provider, model: kind.model }));
-  const start = { route: { targets }, format: { mimeType: "audio/pcm", sampleRateHertz: rate } };
+  const sampleRateHertz = fault.sampleRateHertz ?? usualRate;
+  const route = { targets, ...(fault.mute && { attemptTimeout: "1s", stallTimeout: "2s" }) };
+  const start = { route, format: { mimeType: "audio/pcm", sampleRateHertz } };
   const strike = () => {
     for (const session of vendor.sessions) fault.strike?.(session);
   };
@@ -91,13 +97,27 @@ async function startRefusing(status: number): Promise<AsyncDisposable & { readon
   };
 }
 
+/** A server that takes every WebSocket, and never says a word. */
+async function startMuteSessions(): Promise<AsyncDisposable & { readonly url: string }> {
+  const server = http.createServer((_, response) => response.writeHead(404).end());
+  const sockets = new WebSocketServer({ server });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets.clients) socket.terminate();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
 /** The audio, ten times as fast as it was spoken: what is struck has to be a session that is under way. */
-async function* requests(start: object, { emptyPieces }: LiveFault, strike: () => void): AsyncGenerator<object> {
+async function* requests(start: object, fault: LiveFault, strike: () => void): AsyncGenerator<object> {
   yield { start };
-  for (let at = 0; at < audio.length; at += frameBytes) {
-    if (at === strikeAt) strike();
-    yield { audio: { data: audio.subarray(at, at + frameBytes).toString("base64") } };
-    if (emptyPieces) yield { audio: { data: "" } };
+  for (const [i, frame] of framesAt(fault.sampleRateHertz ?? usualRate).entries()) {
+    if (i === strikeAt) strike();
+    yield { audio: { data: frame.toString("base64") } };
+    if (fault.emptyPieces) yield { audio: { data: "" } };
     await wait(2);
   }
 }

@@ -1,15 +1,17 @@
-import type { Provider } from "../gen/livellm/v1/providers_service_pb.ts";
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { type Provider, ProviderSchema } from "../gen/livellm/v1/providers_service_pb.ts";
 import { reportError } from "./call-report.ts";
 import { element, find } from "./element.ts";
-import { providers as client } from "./gateway.ts";
+import { providers as client, models } from "./gateway.ts";
 
-/** Shows the providers, and hands them to `offer` whenever they have been read. */
-export function setUpProviders(offer: (providers: readonly Provider[]) => void): void {
+/** Shows the providers, and hands them to `offer` whenever they have been read; what it returns reads them again. */
+export function setUpProviders(offer: (providers: readonly Provider[]) => void): () => void {
   const list = find("providers-list", HTMLUListElement);
   const problem = find("problem", HTMLParagraphElement);
   const load = async () => {
     try {
-      const found = await listAll();
+      const found = await listThose();
       problem.hidden = true;
       list.replaceChildren(...found.map(card));
       offer(found);
@@ -18,8 +20,23 @@ export function setUpProviders(offer: (providers: readonly Provider[]) => void):
       problem.hidden = false;
     }
   };
-  find("providers-reload", HTMLButtonElement).addEventListener("click", () => void load());
-  void load();
+  const reload = () => void load();
+  find("providers-reload", HTMLButtonElement).addEventListener("click", reload);
+  reload();
+  return reload;
+}
+
+/** Only administrators may see how providers are set up; others see those whose models they may use. */
+async function listThose(): Promise<readonly Provider[]> {
+  try {
+    return await listAll();
+  } catch (error) {
+    if (ConnectError.from(error).code !== Code.PermissionDenied) throw error;
+    const kinds = new Map<string, string>();
+    const { models: usable } = await models.listModels({ pageSize: 1000 });
+    for (const { provider, providerKind } of usable) kinds.set(provider, providerKind);
+    return [...kinds].map(([id, kind]) => create(ProviderSchema, { id, kind }));
+  }
 }
 
 async function listAll(): Promise<readonly Provider[]> {

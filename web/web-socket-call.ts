@@ -10,6 +10,7 @@ import {
 } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { errorFromJson } from "@connectrpc/connect/protocol-connect";
+import { tokenProtocols } from "./token.ts";
 
 /** What may wait in the socket before the connection counts as too slow for live audio: some ten seconds of it. */
 const maxWaitingBytes = 1024 * 1024;
@@ -31,7 +32,7 @@ export function openDuplexCall<I extends DescMessage, O extends DescMessage>(
   method: DescMethodBiDiStreaming<I, O>,
 ): DuplexCall<I, O> {
   const url = new URL(`/${method.parent.typeName}/${method.name}`, location.origin.replace(/^http/, "ws"));
-  const socket = new WebSocket(url, "livellm.v1");
+  const socket = new WebSocket(url, ["livellm.v1", ...tokenProtocols()]);
   socket.binaryType = "arraybuffer";
   const answers = readAnswers(collectFrames(socket), method.output);
   const unsent: (string | Uint8Array<ArrayBuffer>)[] = [];

@@ -130,6 +130,48 @@ describeWith(chromium, "the playground in Chromium", () => {
     await gateway.stop();
   });
 
+  describe("with a gateway that wants a token", () => {
+    const adminToken = "administrator-of-the-page";
+
+    test.each(["the administrator's", "a caller's"])("takes %s, for this tab alone", async (whose) => {
+      await using guarded = await startGateway({ env: { LIVELLM_ADMIN_TOKEN: adminToken } });
+      const secret = whose === "a caller's" ? await createToken(guarded.url) : adminToken;
+      const { page } = await browser.visit(`${guarded.url}/playground`);
+      await page
+        .getByRole("alert")
+        .getByText(/needs a token/)
+        .waitFor(timeout);
+      await page.getByLabel("Token").fill(secret);
+      await page.getByRole("button", { name: "Use" }).click();
+      await page.locator("#chat-provider option[value=local]").waitFor({ state: "attached", ...timeout });
+      expect(await page.getByRole("alert").count()).toBe(0);
+      await page.locator("#chat-model").fill("echo");
+      await page.getByLabel("Your message").fill("Let me in");
+      await page.getByRole("button", { name: "Send" }).click();
+      await page
+        .locator("#chat-log .turn")
+        .last()
+        .getByText(/first output after/)
+        .waitFor(timeout);
+      const kept = await page.evaluate("[Object.keys(localStorage), Object.values(sessionStorage), document.cookie]");
+      expect(kept).toEqual([[], [secret], ""]);
+      const { page: other } = await browser.visit(`${guarded.url}/playground`);
+      await other
+        .getByRole("alert")
+        .getByText(/needs a token/)
+        .waitFor(timeout);
+    });
+
+    async function createToken(url: string): Promise<string> {
+      const response = await fetch(`${url}/livellm.v1.AccessService/CreateToken`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${adminToken}` },
+        body: '{"token": {}}',
+      });
+      return String(((await response.json()) as { readonly secret: string }).secret);
+    }
+  });
+
   describe("chats", () => {
     let visit: Visit;
 
