@@ -76,6 +76,12 @@ export class Acceptor {
     }
   }
 
+  /** A worker has ended before it took a connection: another gets it. */
+  takeBack(socket: Socket): void {
+    if (this.#server.listening) this.#keep(socket);
+    else socket.destroy();
+  }
+
   /** Frees the port, and closes what no worker has taken yet. */
   close(): void {
     this.#server.close();
@@ -85,6 +91,10 @@ export class Acceptor {
   #accept(socket: Socket): void {
     if (this.#connections() >= this.#options.maxConnections) return void socket.destroy();
     socket.on("error", () => this.#drop(socket));
+    this.#keep(socket);
+  }
+
+  #keep(socket: Socket): void {
     this.#waiting.set(socket, undefined);
     this.handOut();
     if (!this.#waiting.has(socket)) return;

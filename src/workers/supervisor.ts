@@ -114,6 +114,7 @@ class Crew {
       environment,
       found: this.#found,
       onFree: () => this.#acceptor.handOut(),
+      onReturned: (socket) => this.#acceptor.takeBack(socket),
       answer: (question) => this.#answer(question, asker),
     });
     this.#workers.add(worker);

@@ -21,6 +21,8 @@ export interface WorkerProcessOptions {
   readonly found?: unknown;
   /** It may be given a connection again. */
   readonly onFree: () => void;
+  /** It has ended without having taken this connection, of which nobody has read anything. */
+  readonly onReturned: (socket: Socket) => void;
   /** Answers what it asks; may be a promise. */
   readonly answer: (question: unknown, worker: WorkerProcess) => unknown;
 }
@@ -40,8 +42,11 @@ export class WorkerProcess implements Receiver {
   readonly #ready = Promise.withResolvers<{ readonly found: unknown } | undefined>();
   readonly #ended = Promise.withResolvers<WorkerEnd>();
   #serving = false;
-  /** It has not yet said that it has the last connection: one that is stuck gets no more of them. */
-  #giving = false;
+  /**
+   * The last connection it was given, until it says that it has taken it: one that is stuck gets no more of them. It stays
+   * open here for so long, because node never closes what was on its way to a process that died.
+   */
+  #offered: Socket | undefined;
 
   constructor(options: WorkerProcessOptions) {
     const { number, entry, environment, found } = options;
@@ -57,7 +62,11 @@ export class WorkerProcess implements Receiver {
       env: environment,
     });
     this.#child.on("message", (message) => this.#hear(message as FromWorker));
-    this.#child.once("exit", (code, signal) => this.#end(code, signal));
+    this.#child.once("exit", (code, signal) => {
+      // What it has said before it died may still be unread.
+      if (this.#child.connected) this.#child.once("disconnect", () => this.#end(code, signal));
+      else this.#end(code, signal);
+    });
     // It could not be started, or told something: its exit says the rest, where there is one.
     this.#child.on("error", () => {
       if (this.#child.pid === undefined) this.#end(null, null);
@@ -69,7 +78,7 @@ export class WorkerProcess implements Receiver {
   }
 
   get free(): boolean {
-    return this.#serving && !this.#giving;
+    return this.#serving && this.#offered === undefined;
   }
 
   /** Whether it can be asked; before it serves it has no answers. */
@@ -78,12 +87,11 @@ export class WorkerProcess implements Receiver {
   }
 
   give(socket: Socket): void {
-    this.#giving = true;
+    this.#offered = socket;
     this.connections++;
     const connection: ToWorker = { type: "connection" };
-    this.#child.send(connection, socket, (error) => {
-      if (error) socket.destroy();
-    });
+    // What fails here fails because it ends, which its end tells.
+    this.#child.send(connection, socket, { keepOpen: true }, () => undefined);
   }
 
   /** Lets its calls finish, and ends it. */
@@ -112,7 +120,8 @@ export class WorkerProcess implements Receiver {
         this.#ready.resolve({ found: message.found });
         break;
       case "taken":
-        this.#giving = false;
+        this.#offered?.destroy();
+        this.#offered = undefined;
         this.#options.onFree();
         break;
       case "closed":
@@ -132,8 +141,16 @@ export class WorkerProcess implements Receiver {
 
   #end(code: number | null, signal: string | null): void {
     this.#serving = false;
+    this.#return();
     this.#questions.end();
     this.#ready.resolve(undefined);
     this.#ended.resolve({ code, signal, lifeMs: Math.round(performance.now() - this.#startMs) });
+  }
+
+  #return(): void {
+    if (!this.#offered) return;
+    this.connections--;
+    this.#options.onReturned(this.#offered);
+    this.#offered = undefined;
   }
 }

@@ -139,6 +139,20 @@ async function killedWhileStreaming(client: GrpcClient, pid: number): Promise<vo
   }
 }
 
+test("a connection that a worker was given and had not taken when it died is given to another", async () => {
+  await using gateway = await startWorkers(2);
+  const stuck = gateway.pids().get(1) ?? 0;
+  process.kill(stuck, "SIGSTOP");
+  const connections = [gateway.connect(), gateway.connect()];
+  const served = Promise.all(connections.map((connection) => connection.servedBy()));
+  // One of the two waits for the worker that does not move.
+  await Promise.race([served, Promise.any(connections.map((connection) => connection.servedBy()))]);
+  expect(gateway.lines("rpc").every(({ worker }) => worker === 2)).toBe(true);
+  process.kill(stuck, "SIGKILL");
+  expect(await served).toHaveLength(2);
+  for (const connection of connections) connection[Symbol.dispose]();
+});
+
 test("a worker that dies again and again is started after a pause that grows, and the others serve", async () => {
   await using gateway = await startWorkers(2);
   const died = () => diedIn(gateway);
