@@ -54,7 +54,6 @@ function refuse(request: NodeRequest, response: NodeResponse, { explainError }: 
   if (response.headersSent) return void response.destroy();
   const status = explainError(error, assignRequestId(request));
   const httpStatus = { unauthenticated: 401, permission_denied: 403 }[codeOf(error)] ?? 500;
-  if (httpStatus === 401) response.setHeader("www-authenticate", "Bearer, Basic");
   sendRefusal(response, status, httpStatus);
 }
 
