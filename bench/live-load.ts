@@ -14,9 +14,8 @@ const frameBytes = (sampleRateHertz * frameMs) / 1000;
 
 /** What a load of live sessions has shown. */
 export interface LiveSample {
-  /** Of the gateway: CPU-seconds a second. */
+  /** What the sessions would need of the gateway's cores: its CPU for each frame that came, times the frames there are. */
   readonly cores: number;
-  readonly frames: number;
   /** How late each frame was, from the caller's write until the vendor had it, in milliseconds. */
   readonly lateMs: readonly number[];
 }
@@ -36,10 +35,11 @@ export async function liveRound(sessions: number, seconds: number): Promise<Live
     watch.begin();
     const cpu = gateway.cpuSeconds();
     await pause(seconds * 1000);
-    const cores = (gateway.cpuSeconds() - cpu) / seconds;
-    const lateMs = watch.end();
+    const cpuSeconds = gateway.cpuSeconds() - cpu;
+    const { heard, lateMs } = watch.end();
     callers.stop();
-    return { cores, frames: lateMs.length, lateMs };
+    if (heard === 0) throw new Error("no frame has come");
+    return { cores: (cpuSeconds / heard) * sessions * (1000 / frameMs), lateMs };
   } finally {
     await gateway.stop();
     vendor.close();
@@ -69,12 +69,12 @@ class FrameWatch {
   }
 
   /** Frames that have not come count as late as they are by now. */
-  end(): readonly number[] {
+  end(): { readonly heard: number; readonly lateMs: readonly number[] } {
     const now = performance.now();
     const missing = this.#sentAt.flatMap((times) => times.map((sentAt) => now - sentAt));
-    const late = [...(this.#lateMs ?? []), ...missing];
+    const heard = this.#lateMs ?? [];
     this.#lateMs = undefined;
-    return late;
+    return { heard: heard.length, lateMs: [...heard, ...missing] };
   }
 }
 
