@@ -88,12 +88,14 @@ class LiveSession {
   async *events(): AsyncGenerator<SessionEvent, void, undefined> {
     const { target, debts, signal } = this.#options;
     const events = target.use.capability.stream(this.#request(), this.#input(), signal);
+    let finished = false;
+    // To the end of the events, and not of what they tell: the adapter closes its socket properly after the last.
     for await (const event of whileOwing(events, debts, signal)) {
       if (event.type === "finished" && !this.#audioEnded) break;
       yield this.#read(event);
-      if (event.type === "finished") return;
+      finished = event.type === "finished";
     }
-    throw endedEarly(target);
+    if (!finished) throw endedEarly(target);
   }
 
   close(): void {

@@ -199,6 +199,17 @@ describe("a conversation", () => {
     expect(firstOf(events, "warning")).toMatchObject({ code: "option-ignored", field: "toolResult.toolCallId" });
   });
 
+  test("lets a model that has finished close its session in its own time", async () => {
+    let closed = false;
+    const tidy = createTalker(async function* (session) {
+      yield* repeats(session);
+      closed = !session.signal.aborted;
+    });
+    await using gateway = await startVoiceGateway({ a: { live: tidy } });
+    await talk(gateway, said(start(["a"]), text("one")));
+    expect(closed).toBe(true);
+  });
+
   test("ends with a warning when nobody says anything for long", async () => {
     await using gateway = await startVoiceGateway({ a: { live: createTalker(repeats) } }, { idleTimeoutMs: 100 });
     const { events, error } = await talk(

@@ -679,3 +679,16 @@ describe("a caller who leaves", () => {
     await aborted.promise;
   });
 });
+
+test("a target that has finished closes its session in its own time, and is not cut off", async () => {
+  let closed = false;
+  const tidy: RecogniserScript = async function* (session) {
+    yield { type: "accepted" };
+    while (await session.next());
+    yield { type: "finished", usage: {} };
+    closed = !session.signal.aborted;
+  };
+  await using gateway = await startVoiceGateway({ a: { liveTranscription: createRecogniser(tidy) } });
+  const { error } = await run(gateway, requests(start(["a"]), frames(0, 5)));
+  expect([error, closed]).toEqual([undefined, true]);
+});
