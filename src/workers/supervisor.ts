@@ -20,6 +20,8 @@ export interface SupervisorOptions {
   readonly logger: Logger;
   /** Answers what a worker asks; may be a promise. */
   readonly answer: (question: unknown, asker: Asker) => unknown;
+  /** After so long a worker that does not take a connection is ended, in milliseconds. 30 seconds when unset. */
+  readonly patienceMs?: number;
   /** A worker has ended. */
   readonly onEnded: (asker: Asker) => void;
 }
@@ -114,6 +116,8 @@ class Crew {
       environment,
       found: this.#found,
       onFree: () => this.#acceptor.handOut(),
+      patienceMs: this.#options.patienceMs ?? 30_000,
+      onStuck: (stuck) => this.#endStuck(stuck),
       onReturned: (socket) => this.#acceptor.takeBack(socket),
       answer: (question) => this.#answer(question, asker),
     });
@@ -123,6 +127,15 @@ class Crew {
       onEnded(asker);
     });
     return worker;
+  }
+
+  /** Its callers are told so that it is broken, who else would wait for it for ever. */
+  #endStuck(worker: WorkerProcess): void {
+    this.#options.logger.error(
+      { worker: worker.number, pid: worker.pid },
+      "worker does not move any more; it is ended",
+    );
+    worker.kill();
   }
 
   /** A question for all workers is passed on to them; the others are answered here. */

@@ -25,6 +25,10 @@ export interface WorkerProcessOptions {
   readonly onReturned: (socket: Socket) => void;
   /** Answers what it asks; may be a promise. */
   readonly answer: (question: unknown, worker: WorkerProcess) => unknown;
+  /** It has not taken a connection for so long that it will not any more. */
+  readonly onStuck: (worker: WorkerProcess) => void;
+  /** How long that is, in milliseconds. */
+  readonly patienceMs: number;
 }
 
 /** One worker, from its start to its end; node's own options (`--max-semi-space-size` and the like) are those of this process. */
@@ -47,6 +51,7 @@ export class WorkerProcess implements Receiver {
    * open here for so long, because node never closes what was on its way to a process that died.
    */
   #offered: Socket | undefined;
+  #patience: NodeJS.Timeout | undefined;
 
   constructor(options: WorkerProcessOptions) {
     const { number, entry, environment, found } = options;
@@ -89,6 +94,7 @@ export class WorkerProcess implements Receiver {
   give(socket: Socket): void {
     this.#offered = socket;
     this.connections++;
+    this.#expectTaken();
     const connection: ToWorker = { type: "connection" };
     // What fails here fails because it ends, which its end tells.
     this.#child.send(connection, socket, { keepOpen: true }, () => undefined);
@@ -120,6 +126,7 @@ export class WorkerProcess implements Receiver {
         this.#ready.resolve({ found: message.found });
         break;
       case "taken":
+        clearTimeout(this.#patience);
         this.#offered?.destroy();
         this.#offered = undefined;
         this.#options.onFree();
@@ -141,10 +148,19 @@ export class WorkerProcess implements Receiver {
 
   #end(code: number | null, signal: string | null): void {
     this.#serving = false;
+    clearTimeout(this.#patience);
     this.#return();
     this.#questions.end();
     this.#ready.resolve(undefined);
     this.#ended.resolve({ code, signal, lifeMs: Math.round(performance.now() - this.#startMs) });
+  }
+
+  /** In two parts: on a machine that was asleep the first one ends as it wakes, before anybody could answer. */
+  #expectTaken(): void {
+    const half = this.#options.patienceMs / 2;
+    this.#patience = setTimeout(() => {
+      this.#patience = setTimeout(() => this.#options.onStuck(this), half);
+    }, half);
   }
 
   #return(): void {
