@@ -84,6 +84,8 @@ export interface Config {
   /** Whether the common calls are answered by our own transport code. */
   readonly hotPath: boolean;
   readonly logLevel: Environment["LOG_LEVEL"];
+  /** Unset: the log goes to stdout. */
+  readonly logFiles?: { readonly folder: string; readonly maxMebibytes: number; readonly kept: number };
   readonly telemetry: TelemetrySettings;
   /** The older systems whose clients are served. */
   readonly surfaces: readonly string[];
@@ -186,6 +188,7 @@ function configOf(env: Environment): Config {
     shutdownGraceMs: env.LIVELLM_SHUTDOWN_GRACE_MS,
     hotPath: env.LIVELLM_HOT_PATH === "on",
     logLevel: env.LOG_LEVEL,
+    ...(env.LIVELLM_LOG_FOLDER && { logFiles: logFilesOf(env) }),
     telemetry: otelSettings(env),
     surfaces: env.LIVELLM_SURFACES,
     trustedProxies: env.LIVELLM_TRUSTED_PROXIES,
@@ -226,4 +229,12 @@ function environmentProviders(env: Environment): readonly EnvironmentProvider[] 
     { kind: "elevenlabs", apiKey: env.ELEVENLABS_API_KEY, baseUrl: env.ELEVENLABS_BASE_URL },
   ];
   return candidates.filter(({ apiKey }) => apiKey !== undefined);
+}
+
+function logFilesOf(env: Environment): NonNullable<Config["logFiles"]> {
+  return {
+    folder: env.LIVELLM_LOG_FOLDER,
+    maxMebibytes: env.LIVELLM_LOG_MAX_MEBIBYTES,
+    kept: env.LIVELLM_LOG_KEPT_FILES,
+  };
 }

@@ -237,6 +237,21 @@ export const variables = {
     default: "info",
     read: oneOf("trace", "debug", "info", "warn", "error", "fatal", "silent"),
   },
+  LIVELLM_LOG_FOLDER: {
+    description: "Keeps the log in rotated files of this folder, and not on stdout. See `docs/observability.md`.",
+    default: "",
+    read: text,
+  },
+  LIVELLM_LOG_MAX_MEBIBYTES: {
+    description: "A log file that has become so large is followed by another, as it is each day.",
+    default: "100",
+    read: whole(1, 10_000),
+  },
+  LIVELLM_LOG_KEPT_FILES: {
+    description: "How many files of each log are kept beside the one that is written.",
+    default: "14",
+    read: whole(1, 10_000),
+  },
   OTEL_SDK_DISABLED: {
     description: "`true` exports nothing to OpenTelemetry, whatever the others say. See `docs/observability.md`.",
     default: "false",

@@ -1,11 +1,20 @@
 import type { Config } from "./config.ts";
 import { loadConfig } from "./load-config.ts";
-import type { Logger } from "./telemetry/logger.ts";
+import { type Logger, openLogger } from "./telemetry/logger.ts";
 
 /** The configuration, or the end of the process with what is wrong with it. */
-export async function readConfigOrExit(environment: Readonly<Record<string, string | undefined>>): Promise<Config> {
+export function readConfigOrExit(environment: Readonly<Record<string, string | undefined>>): Promise<Config> {
+  return orExit(() => loadConfig(environment));
+}
+
+/** The log, or the end of the process with why there can be none. */
+export function openLoggerOrExit(config: Config, worker?: number): Promise<Logger> {
+  return orExit(() => openLogger(config, worker));
+}
+
+async function orExit<T>(begin: () => Promise<T>): Promise<T> {
   try {
-    return await loadConfig(environment);
+    return await begin();
   } catch (error) {
     process.stderr.write(`livellm: ${messageOf(error)}\n`);
     process.exit(1);

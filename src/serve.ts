@@ -1,8 +1,8 @@
 import type { Config } from "./config.ts";
 import { giveBackMemoryWhenIdle } from "./idle-memory.ts";
-import { exitWith, onSignals, readConfigOrExit } from "./process-end.ts";
+import { exitWith, onSignals, openLoggerOrExit, readConfigOrExit } from "./process-end.ts";
 import { listenInWorkers } from "./serve-in-workers.ts";
-import { createLogger, type Logger } from "./telemetry/logger.ts";
+import type { Logger } from "./telemetry/logger.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -18,7 +18,7 @@ interface Server {
  */
 export async function serve(environment: Environment): Promise<void> {
   const config = await readConfigOrExit(environment);
-  const logger = createLogger(config.logLevel);
+  const logger = await openLoggerOrExit(config);
   try {
     const server = await (config.workers > 1
       ? listenInWorkers(config, environment, logger)

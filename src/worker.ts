@@ -2,9 +2,8 @@ import type { App, Surroundings } from "./app.ts";
 import type { Config } from "./config.ts";
 import type { FoundAtStart } from "./configured-providers.ts";
 import { giveBackMemoryWhenIdle } from "./idle-memory.ts";
-import { exitWith, onSignals, readConfigOrExit } from "./process-end.ts";
+import { exitWith, onSignals, openLoggerOrExit, readConfigOrExit } from "./process-end.ts";
 import { inheritedEnvironment } from "./process-environment.ts";
-import { createLogger } from "./telemetry/logger.ts";
 import type { MetricSnapshot } from "./telemetry/metric-snapshot.ts";
 import { linkToSupervisor, type SupervisorLink } from "./workers/supervisor-link.ts";
 
@@ -32,7 +31,7 @@ async function serveAsWorker(
     answer: (question) => app?.[question as WorkerQuestion](),
   });
   const config = await readConfigOrExit(environment);
-  const logger = createLogger(config.logLevel, number);
+  const logger = await openLoggerOrExit(config, number);
   onSignals(drain);
   try {
     const { createApp } = await import("./app.ts");
