@@ -248,7 +248,7 @@ export const variables = {
     read: whole(1, 10_000),
   },
   LIVELLM_LOG_KEPT_FILES: {
-    description: "How many files of each log are kept beside the one that is written.",
+    description: "How many files of each log there are, with the one that is written; older ones are deleted.",
     default: "14",
     read: whole(1, 10_000),
   },

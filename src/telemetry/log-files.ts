@@ -5,7 +5,7 @@ export interface LogFileSettings {
   readonly folder: string;
   /** A file that has become so large is followed by another. */
   readonly maxMebibytes: number;
-  /** How many of each kind are kept beside the one that is written. */
+  /** How many of each kind there are, with the one that is written. */
   readonly kept: number;
 }
 
@@ -29,7 +29,7 @@ export async function openLogFiles(settings: LogFileSettings, level: string, wor
   const entries = await Promise.all(
     names.map(async ([name, from]) => ({
       level: from,
-      stream: await openOne(settings, worker === undefined ? name : `${name}.worker-${worker}`),
+      stream: await openOne(settings, worker === undefined ? name : `${name}-worker-${worker}`),
     })),
   );
   return {

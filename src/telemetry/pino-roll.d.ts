@@ -9,7 +9,7 @@ declare module "pino-roll" {
     /** Such as `10m`: a new file when this one has become so large. */
     readonly size?: string;
     readonly frequency?: "daily" | "hourly";
-    /** How many files there are beside the one that is written. */
+    /** With `removeOtherLogFiles` the file that is written counts too. */
     readonly limit?: { readonly count: number; readonly removeOtherLogFiles?: boolean };
     readonly dateFormat?: string;
   }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { access, constants, mkdir } from "node:fs/promises";
 import path from "node:path";
 
@@ -16,7 +17,7 @@ export interface RotationSettings {
   readonly name: string;
   /** A new file when one has become so large, in MiB. Not by size when unset. */
   readonly maxMebibytes?: number;
-  /** How many files are kept beside the one that is written; older ones are deleted. */
+  /** How many files there are, with the one that is written; older ones are deleted. */
   readonly kept: number;
   readonly dated?: boolean;
   /** Told once when nothing can be written any more, and why; and again when that was mended in between. */
@@ -42,6 +43,7 @@ export async function openRotatedFile(settings: RotationSettings): Promise<Rotat
     mode: 0o600,
     maxLength: maxWaitingBytes,
   });
+  await once(file, "ready");
   let isFailing = false;
   file.on("error", ({ message }: Error) => {
     if (!isFailing) failed(message);
