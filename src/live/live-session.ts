@@ -42,7 +42,8 @@ export async function* openLiveSession(
 ): AsyncGenerator<SessionEvent, void, undefined> {
   using controller = linkedController(signal);
   using debts = new Debts(call.stallTimeoutMs, () => controller.abort(owesFor(target, call.stallTimeoutMs)));
-  const session = new LiveSession({ target, call, debts, signal: controller.signal });
+  using room = new Debts(call.stallTimeoutMs, () => controller.abort(takesNothing(target, call.stallTimeoutMs)));
+  const session = new LiveSession({ target, call, debts, room, signal: controller.signal });
   try {
     yield* withSide(session.events(), session.heard.channel);
   } finally {
@@ -57,6 +58,8 @@ interface LiveSessionOptions {
   readonly target: Target;
   readonly call: LiveCall;
   readonly debts: Debts;
+  /** Room for what the caller has said: apart, since audio that goes on must not put off what is owed for a turn. */
+  readonly room: Debts;
   readonly signal: AbortSignal;
 }
 
@@ -86,11 +89,11 @@ class LiveSession {
 
   /** What the target says. */
   async *events(): AsyncGenerator<SessionEvent, void, undefined> {
-    const { target, debts, signal } = this.#options;
-    const events = target.use.capability.stream(this.#request(), this.#input(), signal);
+    const { target, debts, room, signal } = this.#options;
+    const events = target.use.capability.stream(this.#request(), this.#takenInput(), signal);
     let finished = false;
     // To the end of the events, and not of what they tell: the adapter closes its socket properly after the last.
-    for await (const event of whileOwing(events, debts, signal)) {
+    for await (const event of whileOwing(whileOwing(events, debts, signal), room, signal)) {
       if (event.type === "finished" && !this.#audioEnded) break;
       yield this.#read(event);
       finished = event.type === "finished";
@@ -107,6 +110,16 @@ class LiveSession {
     const { call, target } = this.#options;
     const { model, options } = target;
     return { ...call.request, model, options, format: this.#format, turnDetection: this.#turns.ask };
+  }
+
+  /** A target that no longer asks for what the caller says has stalled, however it came to that. */
+  async *#takenInput(): AsyncGenerator<LiveInput, void, undefined> {
+    const { room } = this.#options;
+    for await (const input of this.#input()) {
+      room.owe("room");
+      yield input;
+      room.pay("room");
+    }
   }
 
   async *#input(): AsyncGenerator<LiveInput, void, undefined> {
@@ -225,6 +238,11 @@ function* asAudio(data: Uint8Array): Generator<LiveInput, void, undefined> {
 
 function endedEarly({ kind, model }: Target): LivellmError {
   return new LivellmError("unavailable", "stream_broken", `${kind}/${model} ended the session before the audio ended`);
+}
+
+function takesNothing({ kind, model }: Target, stallTimeoutMs: number): LivellmError {
+  const message = `${kind}/${model} has taken no audio for the stall timeout of ${stallTimeoutMs / 1000} s`;
+  return new LivellmError("unavailable", "timeout", message);
 }
 
 function owesFor({ kind, model }: Target, stallTimeoutMs: number): LivellmError {
