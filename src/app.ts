@@ -35,6 +35,7 @@ import { openSharedState } from "./shared-state/open-shared-state.ts";
 import type { StateQuestion } from "./shared-state/state-questions.ts";
 import { openConfiguredStore } from "./store/configured-store.ts";
 import type { Store } from "./store/sql-store.ts";
+import { openConversationLog } from "./telemetry/conversation-log.ts";
 import { joinSnapshots } from "./telemetry/joined-snapshots.ts";
 import type { Logger } from "./telemetry/logger.ts";
 import type { MetricSnapshot } from "./telemetry/metric-snapshot.ts";
@@ -169,6 +170,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
   const explainError = createErrorExplainer(logger, telemetry.told);
   const slots = new CallSlots(config.callLimits, config.callLimits.sharedPerCaller ? shared.calls : undefined);
   observeState(telemetry.metrics, { store, slots, health: callHealth, shared });
+  const conversationLog = config.conversationLog && (await openConversationLog(config.conversationLog, warn));
   const handler = createHttpHandler({
     routes: [...routes, ...createReflectionRoutes(routes.map(({ service }) => service))],
     interceptors: createInterceptors({
@@ -177,6 +179,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
       originKey: callOriginKey,
       gatekeeper: access.gatekeeper,
       auditLog: store.audit,
+      conversationLog,
       telemetry,
       admission: createLimitsInterceptor({ ...config.callLimits, callerOf }, slots),
       limits: { maxMediaBytes: config.maxMediaBytes },
@@ -264,6 +267,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
       await engine.close();
       registry.close();
       access.tokens.close();
+      await conversationLog?.close();
       await telemetry.close();
       board?.[Symbol.dispose]();
       await shared.close();

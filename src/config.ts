@@ -86,6 +86,8 @@ export interface Config {
   readonly logLevel: Environment["LOG_LEVEL"];
   /** Unset: the log goes to stdout. */
   readonly logFiles?: { readonly folder: string; readonly maxMebibytes: number; readonly kept: number };
+  /** Where what is said is written down; unset: nowhere. */
+  readonly conversationLog?: { readonly folder: string; readonly keptDays: number; readonly maxMebibytes: number };
   readonly telemetry: TelemetrySettings;
   /** The older systems whose clients are served. */
   readonly surfaces: readonly string[];
@@ -189,6 +191,7 @@ function configOf(env: Environment): Config {
     hotPath: env.LIVELLM_HOT_PATH === "on",
     logLevel: env.LOG_LEVEL,
     ...(env.LIVELLM_LOG_FOLDER && { logFiles: logFilesOf(env) }),
+    ...(env.LIVELLM_CONVERSATION_LOG && { conversationLog: conversationLogOf(env) }),
     telemetry: otelSettings(env),
     surfaces: env.LIVELLM_SURFACES,
     trustedProxies: env.LIVELLM_TRUSTED_PROXIES,
@@ -213,6 +216,14 @@ export function providersOf(environment: Variables): readonly string[] {
 function tlsFiles(env: Environment): Config["tls"] {
   const { LIVELLM_TLS_CERT: cert, LIVELLM_TLS_KEY: key, LIVELLM_TLS_CLIENT_CA: clientCa } = env;
   return cert === "" || key === "" ? undefined : { cert, key, ...(clientCa !== "" && { clientCa }) };
+}
+
+function conversationLogOf(env: Environment): NonNullable<Config["conversationLog"]> {
+  return {
+    folder: env.LIVELLM_CONVERSATION_LOG,
+    keptDays: env.LIVELLM_CONVERSATION_LOG_DAYS,
+    maxMebibytes: env.LIVELLM_CONVERSATION_LOG_MAX_MEBIBYTES,
+  };
 }
 
 function environmentProviders(env: Environment): readonly EnvironmentProvider[] {

@@ -252,6 +252,22 @@ export const variables = {
     default: "14",
     read: whole(1, 10_000),
   },
+  LIVELLM_CONVERSATION_LOG: {
+    description:
+      "A folder where all that callers and models say is written down; nowhere when not set. See `docs/observability.md`.",
+    default: "",
+    read: text,
+  },
+  LIVELLM_CONVERSATION_LOG_DAYS: {
+    description: "How many days it is kept.",
+    default: "30",
+    read: whole(1, 3650),
+  },
+  LIVELLM_CONVERSATION_LOG_MAX_MEBIBYTES: {
+    description: "Files beyond that, all of them together, are deleted, the oldest first.",
+    default: "1024",
+    read: whole(1, 1_000_000),
+  },
   OTEL_SDK_DISABLED: {
     description: "`true` exports nothing to OpenTelemetry, whatever the others say. See `docs/observability.md`.",
     default: "false",

@@ -1,11 +1,13 @@
 import type { ContextKey, Interceptor } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import type { Gatekeeper } from "../access/gatekeeper.ts";
+import type { ConversationLog } from "../telemetry/conversation-log.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { type AuditLog, createAuditInterceptor } from "./audit.ts";
 import { createAuthInterceptor } from "./auth.ts";
 import type { CallOrigin } from "./call-facts.ts";
 import { createCallerInterceptor } from "./caller.ts";
+import { createConversationInterceptor } from "./conversations.ts";
 import { createErrorsInterceptor } from "./errors.ts";
 import type { ExplainError } from "./explain-error.ts";
 import { logCalls } from "./logging.ts";
@@ -28,6 +30,8 @@ export interface InterceptorDeps {
   readonly admission?: Interceptor;
   /** Where administrative changes are written down; nowhere when unset. */
   readonly auditLog?: AuditLog;
+  /** Where what is said is written down; nowhere when unset. */
+  readonly conversationLog?: ConversationLog | undefined;
   /** Counts calls, and traces them; nobody does when unset. */
   readonly telemetry?: Telemetry;
 }
@@ -42,6 +46,7 @@ export function createInterceptors({
   gatekeeper,
   admission,
   auditLog,
+  conversationLog,
   telemetry,
 }: InterceptorDeps): Interceptor[] {
   return [
@@ -55,5 +60,6 @@ export function createInterceptors({
     createCallerInterceptor(originKey),
     createValidationInterceptor(limits, furtherChecks ?? new Map()),
     ...(auditLog ? [createAuditInterceptor({ log: auditLog, logger, originKey })] : []),
+    ...(conversationLog ? [createConversationInterceptor(conversationLog, originKey)] : []),
   ];
 }

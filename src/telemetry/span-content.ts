@@ -35,7 +35,10 @@ export function contentOf(part: Part): object {
   }
 }
 
-/** What looks like a key, a token or a password, in what people and tools say. */
+/**
+ * What looks like a key, a token or a password, in what people and tools say. Runs of spaces are bounded: looking back over all
+ * of them at every place would take time by the square of their number, which a caller could make minutes.
+ */
 const secrets = [
   // OpenAI, Anthropic, Groq, ElevenLabs, this server's own, GitHub, Slack, Google, AWS, JSON Web Tokens.
   /\b(?:sk|pk|rk)[-_][A-Za-z0-9_-]{16,}/g,
@@ -47,8 +50,8 @@ const secrets = [
   /\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g,
   /\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g,
   /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g,
-  /(?<=\b(?:Bearer|Basic)\s+)[A-Za-z0-9._~+/=-]{8,}/gi,
-  /(?<=\b(?:api[-_ ]?key|password|passwd|secret|access[-_ ]?token)\\?["']?\s*[:=]\s*\\?["']?)[^\s"'\\,;}]{4,}/gi,
+  /(?<=\b(?:Bearer|Basic)\s{1,8})[A-Za-z0-9._~+/=-]{8,}/gi,
+  /(?<=\b(?:api[-_ ]?key|password|passwd|secret|access[-_ ]?token)\\?["']?\s{0,8}[:=]\s{0,8}\\?["']?)[^\s"'\\,;}]{4,}/gi,
   /(?<=:\/\/[^\s/:@]*:)[^\s/@]+(?=@)/g,
 ];
 
