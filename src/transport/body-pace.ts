@@ -12,7 +12,7 @@ export interface Pace {
 }
 
 /** Slower than any line that is in use, and as other servers have it (Apache's mod_reqtimeout). */
-export const usualPace: Pace = { graceMs: 20_000, bytesPerSecond: 500, everyMs: 1_000 };
+const usualPace: Pace = { graceMs: 20_000, bytesPerSecond: 500, everyMs: 1_000 };
 
 interface Arriving {
   readonly request: IncomingMessage;
