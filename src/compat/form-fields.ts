@@ -31,7 +31,8 @@ export function readGenConfig(given: string | undefined): JsonObject | undefined
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (error) {
-    throw new Rejected(400, `Invalid JSON in gen_config: ${error instanceof Error ? error.message : "malformed"}`);
+  } catch {
+    // What the parser says quotes the text.
+    throw new Rejected(400, "Invalid JSON in gen_config: it cannot be parsed");
   }
 }

@@ -2,6 +2,7 @@ import { Code, type ConnectError } from "@connectrpc/connect";
 import { type ErrorDetail, ErrorDetailSchema } from "../../gen/livellm/v1/error_pb.ts";
 import { Failure_Reason as Reason } from "../../gen/livellm/v1/route_pb.ts";
 import type { ExplainError } from "./gateway.ts";
+import { maskedIssue } from "./masked-issue.ts";
 import { type Issue, Rejected } from "./rejected.ts";
 
 /** An error as a surface of HTTP tells it. */
@@ -17,7 +18,7 @@ export interface HttpError {
 
 /** Explains anything thrown: what a surface refused itself, and what the gateway said. */
 export function httpErrorOf(error: unknown, requestId: string, explain: ExplainError, signal?: AbortSignal): HttpError {
-  if (error instanceof Rejected) return { status: error.status, detail: error.detail, message: error.message };
+  if (error instanceof Rejected) return refusal(error);
   const status = explain(error, requestId, signal);
   const [detail] = status.findDetails(ErrorDetailSchema);
   const message = messageOf(status, detail);
@@ -28,6 +29,10 @@ export function httpErrorOf(error: unknown, requestId: string, explain: ExplainE
     message,
     ...(seconds > 0 && { retryAfter: seconds }),
   };
+}
+
+function refusal({ status, detail, message }: Rejected): HttpError {
+  return { status, detail: typeof detail === "string" ? detail : detail.map(maskedIssue), message };
 }
 
 /** The gateway's sentence, and what each of several targets said. */

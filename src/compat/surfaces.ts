@@ -174,18 +174,14 @@ interface About {
   readonly surface: Surface;
 }
 
-/** The surface's own error, else FastAPI's: `{"detail": …}`. Keys are masked in what is given back of the request. */
+/** The surface's own error, else FastAPI's: `{"detail": …}`. */
 function sendError(response: HttpResponse, error: unknown, { requestId, explainError, signal, surface }: About): void {
   if (response.headersSent || signal.aborted) return void response.destroy();
   const explained = httpErrorOf(error, requestId, explainError, signal);
   const { status, detail, retryAfter } = explained;
   if (retryAfter !== undefined) response.setHeader("retry-after", retryAfter);
   if (status === 401) response.setHeader("www-authenticate", "Bearer, Basic");
-  sendJson(response, status, withoutKeys(surface.errorBody?.(explained, requestId) ?? { detail }));
-}
-
-function withoutKeys(value: object): object {
-  return JSON.parse(JSON.stringify(value, (name, one: unknown) => (name === "api_key" ? "**********" : one))) as object;
+  sendJson(response, status, surface.errorBody?.(explained, requestId) ?? { detail });
 }
 
 function shuttingDown(): LivellmError {

@@ -13,6 +13,7 @@ import { callJson } from "../support/json-call.ts";
 import { startVendor, type VendorAnswer, type VendorServer } from "../support/vendor-server.ts";
 import { type Collector, startCollector } from "../telemetry/collector.ts";
 import { startServer2 } from "../tools/mcp-servers.ts";
+import { canariesIn } from "./canaries.ts";
 
 /** For nobody but whom they are sent to: not in logs, errors, answers, reflection, nor in the clear in the database. */
 const secrets = {
@@ -289,21 +290,6 @@ test("reflection", async () => {
     });
   }
 });
-
-/** A text in the forms that it may come in: as it is, in base64 at each of the three offsets, percent-encoded. */
-function formsOf(text: string): readonly string[] {
-  const offsets = [0, 1, 2].map((offset) => {
-    const encoded = Buffer.from(" ".repeat(offset) + text).toString("base64");
-    return encoded.slice(offset === 0 ? 0 : 4, -4);
-  });
-  return [text, ...offsets, encodeURIComponent(text)];
-}
-
-function canariesIn(text: string, canaries: Readonly<Record<string, string>>): readonly string[] {
-  return Object.entries(canaries).flatMap(([name, value]) =>
-    formsOf(value).some((form) => text.includes(form)) ? [name] : [],
-  );
-}
 
 describe("no canary", () => {
   test("was missing where it belongs", () => {

@@ -53,6 +53,7 @@ export async function startFakeServer(options: FakeServerOptions): Promise<FakeS
     const url = new URL(request.url ?? "", "http://vendor");
     const refusal = options.refuse?.(url, request.headers);
     if (refusal) {
+      socket.on("error", () => undefined); // a gateway may hang up on a refusal before it is read
       const { status, body } = refusal;
       const headers = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close`;
       socket.end(`HTTP/1.1 ${status} Refused\r\n${headers}\r\n\r\n${body}`);

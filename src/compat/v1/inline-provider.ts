@@ -28,12 +28,17 @@ export function routeByHeaders(
     requiredHeader(request, "X-Api-Key"),
   ];
   if (!providers.includes(provider)) {
-    throw new Rejected(400, `Invalid provider: ${provider.slice(0, 64)}; the providers are ${providers.join(", ")}`);
+    throw new Rejected(400, `Invalid provider: ${nameIn(provider)}; the providers are ${providers.join(", ")}`);
   }
   const baseUrl = headerOf(request, "x-base-url");
   const kind = provider === providers[0] && baseUrl !== "" ? compatible : provider;
   const target = { model, voice, inlineProvider: { kind, apiKey, baseUrl } };
   return { targets: [Object.keys(options).length > 0 ? { ...target, options } : target] };
+}
+
+/** What may be a name is given back; a key that stands in its place is not. */
+function nameIn(provider: string): string {
+  return /^[a-z-]{1,24}$/.test(provider) ? provider : "not a name";
 }
 
 function requiredHeader(request: HttpRequest, name: string): string {
