@@ -17,6 +17,7 @@ import type { SharedRates } from "./core/shared-state.ts";
 import { createAdmission } from "./interceptors/auth.ts";
 import { createErrorExplainer } from "./interceptors/explain-error.ts";
 import { createInterceptors } from "./interceptors/index.ts";
+import { openFaults } from "./open-faults.ts";
 import { providerKinds } from "./providers/index.ts";
 import { createLocalEngine } from "./providers/local/index.ts";
 import { createSettingsCheck } from "./providers/settings.ts";
@@ -36,6 +37,7 @@ import type { StateQuestion } from "./shared-state/state-questions.ts";
 import { openConfiguredStore } from "./store/configured-store.ts";
 import type { Store } from "./store/sql-store.ts";
 import { openConversationLog } from "./telemetry/conversation-log.ts";
+import type { FaultReports } from "./telemetry/fault-reports.ts";
 import { joinSnapshots } from "./telemetry/joined-snapshots.ts";
 import type { Logger } from "./telemetry/logger.ts";
 import type { MetricSnapshot } from "./telemetry/metric-snapshot.ts";
@@ -72,6 +74,8 @@ export interface App {
   readonly transport: Transport;
   /** What has been counted so far, in this process. */
   metrics(): readonly MetricSnapshot[];
+  /** Where this process reports its faults; undefined where nobody asks for that. */
+  readonly faults: FaultReports | undefined;
   /** Turns unready, lets calls under way finish within the grace period, and lets go of everything. */
   close(): Promise<void>;
   /** Reads what other processes have changed until now. */
@@ -99,6 +103,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
   const warn = (message: string) => logger.warn(message);
   // A change is done when all processes of this server know it: the next call may come to any of them.
   const written = surroundings?.changed;
+  const faults = await openFaults(config, warn);
   const engine = createLocalEngine(config.localEngine);
   const kinds = new Map(providerKinds(engine).map((kind) => [kind.kind, kind]));
   const telemetry = await createTelemetry({
@@ -167,7 +172,9 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
   });
   const health = createHealth(services.map(({ service }) => service.typeName));
   const routes = [...services, health.route];
-  const explainError = createErrorExplainer(logger, telemetry.told);
+  const explainError = createErrorExplainer(logger, telemetry.told, (error, requestId) =>
+    faults?.report(error, { request_id: requestId }),
+  );
   const slots = new CallSlots(config.callLimits, config.callLimits.sharedPerCaller ? shared.calls : undefined);
   observeState(telemetry.metrics, { store, slots, health: callHealth, shared });
   const conversationLog = config.conversationLog && (await openConversationLog(config.conversationLog, warn));
@@ -180,6 +187,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
       gatekeeper: access.gatekeeper,
       auditLog: store.audit,
       conversationLog,
+      faults: config.faults?.tracesSampleRate ? faults : undefined,
       telemetry,
       admission: createLimitsInterceptor({ ...config.callLimits, callerOf }, slots),
       limits: { maxMediaBytes: config.maxMediaBytes },
@@ -268,11 +276,12 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
       registry.close();
       access.tokens.close();
       await conversationLog?.close();
-      await telemetry.close();
+      await Promise.all([telemetry.close(), faults?.close()]);
       board?.[Symbol.dispose]();
       await shared.close();
       await store.close();
     },
+    faults,
     found,
     async catchUp() {
       await Promise.all([registry.refresh(), namedRoutes.refresh(), access.tokens.refresh()]);

@@ -1,3 +1,4 @@
+import type { FaultSettings } from "./core/fault-settings.ts";
 import type { NamedRoute } from "./core/named-route.ts";
 import type { ProviderConfig } from "./core/provider.ts";
 import type { Secret } from "./core/secret.ts";
@@ -88,6 +89,8 @@ export interface Config {
   readonly logFiles?: { readonly folder: string; readonly maxMebibytes: number; readonly kept: number };
   /** Where what is said is written down; unset: nowhere. */
   readonly conversationLog?: { readonly folder: string; readonly keptDays: number; readonly maxMebibytes: number };
+  /** Where faults are reported; unset: nowhere but in the log. */
+  readonly faults?: FaultSettings;
   readonly telemetry: TelemetrySettings;
   /** The older systems whose clients are served. */
   readonly surfaces: readonly string[];
@@ -192,6 +195,7 @@ function configOf(env: Environment): Config {
     logLevel: env.LOG_LEVEL,
     ...(env.LIVELLM_LOG_FOLDER && { logFiles: logFilesOf(env) }),
     ...(env.LIVELLM_CONVERSATION_LOG && { conversationLog: conversationLogOf(env) }),
+    ...(env.SENTRY_DSN && { faults: faultSettings(env, env.SENTRY_DSN) }),
     telemetry: otelSettings(env),
     surfaces: env.LIVELLM_SURFACES,
     trustedProxies: env.LIVELLM_TRUSTED_PROXIES,
@@ -216,6 +220,15 @@ export function providersOf(environment: Variables): readonly string[] {
 function tlsFiles(env: Environment): Config["tls"] {
   const { LIVELLM_TLS_CERT: cert, LIVELLM_TLS_KEY: key, LIVELLM_TLS_CLIENT_CA: clientCa } = env;
   return cert === "" || key === "" ? undefined : { cert, key, ...(clientCa !== "" && { clientCa }) };
+}
+
+function faultSettings(env: Environment, dsn: Secret): FaultSettings {
+  return {
+    dsn,
+    environment: env.SENTRY_ENVIRONMENT,
+    release: env.SENTRY_RELEASE,
+    tracesSampleRate: env.SENTRY_TRACES_SAMPLE_RATE,
+  };
 }
 
 function conversationLogOf(env: Environment): NonNullable<Config["conversationLog"]> {

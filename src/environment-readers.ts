@@ -82,6 +82,15 @@ export const redisUrl = inForm({ is: "secret" }, (value) => {
   throw new RangeError("it must be an address such as redis://user:password@host:6379/0, or rediss:// for TLS");
 });
 
+/** As strict as Sentry's own client, which prints what it does not understand. */
+export const sentryDsn = inForm({ is: "secret" }, (value) => {
+  const form = /^https?:\/\/\w+(?::\w+)?@(?:\[[:.%\w]+\]|[\w.-]+)(?::\d+)?\/(?:[^?#]*\/)?\d+$/;
+  if (form.test(value)) return new Secret(value);
+  throw new RangeError(
+    "it must be an address such as https://KEY@o1.ingest.sentry.io/2, as the project's settings have it",
+  );
+});
+
 export function listOf<W extends string>(...words: readonly W[]): Reader<readonly W[]> {
   return inForm({ is: "list", words }, (value) => list(value).map(oneOf(...words)));
 }

@@ -15,6 +15,7 @@ import {
   secret,
   secretKeyValues,
   secrets,
+  sentryDsn,
   share,
   text,
   whole,
@@ -267,6 +268,19 @@ export const variables = {
     description: "Files beyond that, all of them together, are deleted, the oldest first.",
     default: "1024",
     read: whole(1, 1_000_000),
+  },
+  SENTRY_DSN: {
+    description:
+      "Where faults of this server are reported, as Sentry gives it: `https://KEY@HOST/PROJECT`. See `docs/observability.md`.",
+    default: "",
+    read: optional(sentryDsn),
+  },
+  SENTRY_ENVIRONMENT: { description: "The environment that they are reported for.", default: "production", read: text },
+  SENTRY_RELEASE: { description: "The release; this package and its version when not set.", default: "", read: text },
+  SENTRY_TRACES_SAMPLE_RATE: {
+    description: "The share of calls that are reported there too, without what they are made of.",
+    default: "0",
+    read: share,
   },
   OTEL_SDK_DISABLED: {
     description: "`true` exports nothing to OpenTelemetry, whatever the others say. See `docs/observability.md`.",

@@ -1,5 +1,6 @@
 import type { Config } from "./config.ts";
 import { loadConfig } from "./load-config.ts";
+import type { FaultReports } from "./telemetry/fault-reports.ts";
 import { type Logger, openLogger } from "./telemetry/logger.ts";
 
 /** The configuration, or the end of the process with what is wrong with it. */
@@ -25,6 +26,18 @@ async function orExit<T>(begin: () => Promise<T>): Promise<T> {
 export function exitWith(error: unknown, logger: Logger): never {
   logger.fatal(messageOf(error));
   process.exit(1);
+}
+
+/**
+ * Reports what nobody has caught, and then ends the process as Node does by itself, where faults are reported at all.
+ */
+export function reportUncaught(faults: FaultReports | undefined, logger: Logger): void {
+  if (!faults) return;
+  process.once("uncaughtException", (error, origin) => {
+    logger.fatal({ err: error, origin }, "nobody has caught this: the process ends");
+    faults.report(error, { origin });
+    void faults.close().finally(() => process.exit(1));
+  });
 }
 
 /** Calls back when the process is asked to end; the second time a signal comes it ends at once. */

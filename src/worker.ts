@@ -2,7 +2,7 @@ import type { App, Surroundings } from "./app.ts";
 import type { Config } from "./config.ts";
 import type { FoundAtStart } from "./configured-providers.ts";
 import { giveBackMemoryWhenIdle } from "./idle-memory.ts";
-import { exitWith, onSignals, openLoggerOrExit, readConfigOrExit } from "./process-end.ts";
+import { exitWith, onSignals, openLoggerOrExit, readConfigOrExit, reportUncaught } from "./process-end.ts";
 import { inheritedEnvironment } from "./process-environment.ts";
 import type { MetricSnapshot } from "./telemetry/metric-snapshot.ts";
 import { linkToSupervisor, type SupervisorLink } from "./workers/supervisor-link.ts";
@@ -36,6 +36,7 @@ async function serveAsWorker(
   try {
     const { createApp } = await import("./app.ts");
     app = await createApp(shareOf(config), logger, { ...surroundingsOf(link), found: readFound(found) });
+    reportUncaught(app.faults, logger);
     await app.listen();
     link.ready(app.found);
     giveBackMemoryWhenIdle();

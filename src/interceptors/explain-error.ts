@@ -21,13 +21,20 @@ export type ExplainError = (error: unknown, requestId: string, signal?: AbortSig
  * The one place where errors become statuses. A LivellmError keeps its code and message; what nobody foresaw becomes
  * `internal` without a word of it, and is logged here, once, with its stack. `signal` is the call's: when it is aborted,
  * the caller's own cancel or deadline is the reason, whatever came of it deeper down. `told` hears of each error once, also of
- * those of requests that never became calls.
+ * those of requests that never became calls; `unforeseen` of each that is logged.
  */
-export function createErrorExplainer(logger: Logger, told?: (failure: Failure) => void): ExplainError {
+export function createErrorExplainer(
+  logger: Logger,
+  told?: (failure: Failure) => void,
+  unforeseen?: (error: unknown, requestId: string) => void,
+): ExplainError {
   return (error, requestId, signal) => {
     if (error instanceof ConnectError && error.details.length > 0) return error;
     const known = recogniseError(error, signal);
-    if (!known) logger.error({ err: error, requestId }, "unexpected error");
+    if (!known) {
+      logger.error({ err: error, requestId }, "unexpected error");
+      unforeseen?.(error, requestId);
+    }
     const failure = known ?? unexpected(requestId);
     told?.(failure);
     return toConnectError(failure, requestId);

@@ -2,6 +2,7 @@ import type { ContextKey, Interceptor } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import type { Gatekeeper } from "../access/gatekeeper.ts";
 import type { ConversationLog } from "../telemetry/conversation-log.ts";
+import type { FaultReports } from "../telemetry/fault-reports.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { type AuditLog, createAuditInterceptor } from "./audit.ts";
 import { createAuthInterceptor } from "./auth.ts";
@@ -12,6 +13,7 @@ import { createErrorsInterceptor } from "./errors.ts";
 import type { ExplainError } from "./explain-error.ts";
 import { logCalls } from "./logging.ts";
 import { measureCalls } from "./measuring.ts";
+import { reportCalls } from "./reporting.ts";
 import type { RuleLimits } from "./rule.ts";
 import { createValidationInterceptor, type FurtherChecks } from "./validation.ts";
 import { createWatchingInterceptor } from "./watching.ts";
@@ -32,6 +34,8 @@ export interface InterceptorDeps {
   readonly auditLog?: AuditLog;
   /** Where what is said is written down; nowhere when unset. */
   readonly conversationLog?: ConversationLog | undefined;
+  /** Where calls are reported; nowhere when unset. */
+  readonly faults?: FaultReports | undefined;
   /** Counts calls, and traces them; nobody does when unset. */
   readonly telemetry?: Telemetry;
 }
@@ -47,6 +51,7 @@ export function createInterceptors({
   admission,
   auditLog,
   conversationLog,
+  faults,
   telemetry,
 }: InterceptorDeps): Interceptor[] {
   return [
@@ -54,6 +59,7 @@ export function createInterceptors({
     createWatchingInterceptor([
       ...(telemetry ? [measureCalls(telemetry, originKey)] : []),
       logCalls(logger, originKey),
+      ...(faults ? [reportCalls(faults, originKey)] : []),
     ]),
     ...(gatekeeper ? [createAuthInterceptor(gatekeeper)] : []),
     ...(admission ? [admission] : []),
