@@ -40,6 +40,7 @@ class HeardCall {
   readonly #said = new Said();
   readonly #begun = new Date();
   #route: object | undefined;
+  #sessionId: string | undefined;
 
   constructor(request: WatchedRequest, log: ConversationLog, originKey: ContextKey<CallOrigin>) {
     this.#request = request;
@@ -70,6 +71,7 @@ class HeardCall {
   readonly hear = <M extends Message>(message: M): M => {
     listenerTo(message.$typeName)?.(this.#said, message);
     this.#route = routeIn(message) ?? this.#route;
+    this.#sessionId = sessionIdIn(message) ?? this.#sessionId;
     return message;
   };
 
@@ -82,6 +84,7 @@ class HeardCall {
       code,
       ...(code !== "ok" && reason && { reason }),
       ...this.#whose(),
+      sessionId: this.#sessionId,
       ...(this.#route && { route: this.#route }),
       messages,
       ...(isCut && { cut: true }),
@@ -107,6 +110,12 @@ class HeardCall {
       labels: caller && Object.keys(caller.labels).length > 0 ? caller.labels : undefined,
     };
   }
+}
+
+/** What a live session calls itself when it has started. */
+function sessionIdIn(message: Message): string | undefined {
+  const { event } = message as Message & { readonly event?: { readonly value?: { readonly sessionId?: string } } };
+  return event?.value?.sessionId;
 }
 
 /** Of everything in a record beside what was said. */

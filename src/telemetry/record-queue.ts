@@ -14,6 +14,7 @@ const usualWaitingLength = 16 * 1024 * 1024;
 /** Of what is written at once. */
 const batchLength = 256 * 1024;
 const quietMs = 10_000;
+const closingMs = 5_000;
 
 interface Waiting {
   readonly toLine: () => string;
@@ -30,6 +31,7 @@ export class RecordQueue {
   #waiting: Waiting[] = [];
   #length = 0;
   #writing: Promise<void> | undefined;
+  #unwritten = 0;
   #dropped = 0;
   #reason = "";
   #quietUntil = 0;
@@ -46,13 +48,18 @@ export class RecordQueue {
       return;
     }
     this.#length += length;
+    this.#unwritten++;
     this.#waiting.push({ toLine, length });
     this.#writing ??= this.#write();
   }
 
-  /** Writes what waits. */
-  async close(): Promise<void> {
-    await this.#writing;
+  /** Writes what waits, for as long as `graceMs` at most: a disk that hangs must not keep the process from ending. */
+  async close(graceMs = closingMs): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, graceMs);
+    await Promise.race([this.#writing, late]);
+    clearTimeout(timer);
+    if (this.#writing) this.#drop(this.#unwritten, "the disk is too slow");
     this.#quietUntil = 0;
     this.#tell();
   }
@@ -62,6 +69,7 @@ export class RecordQueue {
       const { lines, records, length } = await this.#nextBatch();
       await this.#options.append(lines).catch((error: unknown) => this.#drop(records, nameOf(error)));
       this.#length -= length;
+      this.#unwritten -= records;
       this.#tell();
     }
     this.#writing = undefined;

@@ -103,7 +103,7 @@ describe("where it is switched on", () => {
 
   test("a live conversation is written down when it has ended", () => {
     const [record] = records.filter(({ rpc }) => rpc === "livellm.v1.LiveService/Converse");
-    expect(record).toMatchObject({ code: "ok", conversationId: "live-1" });
+    expect(record).toMatchObject({ code: "ok", conversationId: "live-1", sessionId: expect.stringMatching(/\S/) });
     expect(JSON.stringify(record?.messages)).toContain("hello out there");
   });
 

@@ -28,6 +28,17 @@ test("what a slow disk cannot take is dropped, whole records and counted, and no
   expect(dropped).toEqual([[2, "the disk is too slow"]]);
 });
 
+test("a disk that hangs is not waited for at the end, and what it has not taken is counted", async () => {
+  const dropped: (readonly [number, string])[] = [];
+  const queue = new RecordQueue({
+    append: () => Promise.withResolvers<void>().promise,
+    dropped: (records, reason) => dropped.push([records, reason]),
+  });
+  for (const text of ["a", "b", "c"]) queue.add(line(text), 10);
+  await queue.close(0);
+  expect(dropped).toEqual([[3, "the disk is too slow"]]);
+});
+
 test("what cannot be written is counted, and what comes later is written", async () => {
   const dropped: (readonly [number, string])[] = [];
   let written = "";
