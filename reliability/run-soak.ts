@@ -44,7 +44,7 @@ const frameMs = 20;
 /** Keeps so many streams and sessions going, one after the other ended, and watches the gateway's memory. */
 export async function runSoak(gateway: FaultGateway, run: SoakRun): Promise<SoakFigures> {
   await using vendor = await startTalkingVendor(100, 50);
-  await using ears = await startFakeAsr({ recognise: async () => "la" });
+  await using ears = await startFakeAsr({ recognise: async () => "la", forgets: true });
   await createProvider(gateway.url, { id: "talks", kind: "openai-compatible", baseUrl: vendor.baseUrl });
   await createProvider(gateway.url, { id: "hears", kind: "livellm-asr", baseUrl: ears.url });
   const faces = openFaces(gateway.url);

@@ -12,6 +12,8 @@ export interface FakeAsrOptions {
   readonly recognise?: (samples: Int16Array, sampleRateHertz: number) => Promise<string>;
   /** Instead of the fake's own doing: true for a message that a test has dealt with. */
   readonly intercept?: (message: Message, session: FakeSession) => boolean;
+  /** As in FakeServerOptions. */
+  readonly forgets?: boolean;
 }
 
 const rate = 16_000;
@@ -23,6 +25,7 @@ const rate = 16_000;
 export function startFakeAsr(options: FakeAsrOptions = {}): Promise<FakeServer> {
   return startFakeServer({
     intercept: options.intercept,
+    forgets: options.forgets,
     refuse: (url) => {
       if (url.pathname !== "/v1/audio/transcriptions/ws") return { status: 404, body: '{"error":"no such path"}' };
       const isRight = url.searchParams.get("sample_rate") === String(rate);

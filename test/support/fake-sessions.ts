@@ -40,6 +40,8 @@ export interface FakeServerOptions {
   readonly serve: (session: FakeSession) => (message: Message) => void;
   /** What a test does instead: true for a message that it has dealt with. */
   readonly intercept?: (message: Message, session: FakeSession) => boolean;
+  /** Keeps neither sessions nor what they receive: for hours of them. */
+  readonly forgets?: boolean;
 }
 
 /** A vendor of WebSocket sessions: a real server on a port of its own. */
@@ -61,6 +63,7 @@ export async function startFakeServer(options: FakeServerOptions): Promise<FakeS
     }
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
       const session = newSession(webSocket, url, request.headers, options);
+      if (options.forgets) return;
       sessions.push(session);
       const next = waiting.shift();
       if (next) next(session);
@@ -87,7 +90,7 @@ function newSession(
   socket: WebSocket,
   url: URL,
   headers: IncomingHttpHeaders,
-  { serve, intercept }: FakeServerOptions,
+  { serve, intercept, forgets }: FakeServerOptions,
 ): FakeSession {
   const received: Message[] = [];
   const watchers = new Set<(message: Message) => void>();
@@ -117,7 +120,7 @@ function newSession(
   const handle = serve(session);
   socket.on("message", (data: RawData) => {
     const message = JSON.parse(data.toString()) as Message;
-    received.push(message);
+    if (!forgets) received.push(message);
     for (const watch of [...watchers]) watch(message);
     if (!intercept?.(message, session)) handle(message);
   });
