@@ -3,8 +3,8 @@ import type { NamedRoute } from "./core/named-route.ts";
 import type { ProviderConfig } from "./core/provider.ts";
 import type { Secret } from "./core/secret.ts";
 import type { TelemetrySettings } from "./core/telemetry-settings.ts";
+import { chatNames } from "./environment/surfaces.ts";
 import {
-  chatNames,
   checkVariables,
   type Environment,
   readVariables,

@@ -37,7 +37,7 @@ const table: ImportTable = {
   client: ["gen"],
   "load-config": ["config", "config-file", "environment", "provider-kinds"],
   "inspect-config": ["config", "environment", "routing", "store", "transport", "upstream"],
-  "config-file": ["gen", "core", "environment", "environment-readers", "messages", "interceptors", "services"],
+  "config-file": ["gen", "core", "environment", "messages", "interceptors", "services"],
   "provider-kinds": ["core", "providers/index", "providers/local", "providers/settings"],
   "process-environment": [],
   app: ["*"],
@@ -74,8 +74,7 @@ const table: ImportTable = {
   telemetry: ["core", "streams"],
   config: ["core", "environment", "otel-settings"],
   "otel-settings": ["core", "environment"],
-  environment: ["core", "environment-readers"],
-  "environment-readers": ["core"],
+  environment: ["core"],
   cli: [
     "gen",
     "config",

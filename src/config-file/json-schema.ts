@@ -2,8 +2,8 @@ import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf
 import { ProviderSchema } from "../../gen/livellm/v1/providers_service_pb.ts";
 import { NamedRouteSchema } from "../../gen/livellm/v1/routes_service_pb.ts";
 import type { JsonObject } from "../core/json.ts";
+import type { SettingForm } from "../environment/readers.ts";
 import { variableNamed } from "../environment.ts";
-import type { SettingForm } from "../environment-readers.ts";
 import { rules } from "../interceptors/rules.ts";
 import { inFile } from "./file-spelling.ts";
 import { settingNames } from "./settings.ts";

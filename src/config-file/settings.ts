@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "../core/json.ts";
+import type { SettingForm } from "../environment/readers.ts";
 import { variableNamed, variables } from "../environment.ts";
-import type { SettingForm } from "../environment-readers.ts";
 import { nearestWord } from "../messages/near-word.ts";
 import type { Finding } from "./mistake.ts";
 import { isReference } from "./references.ts";

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { Secret } from "./core/secret.ts";
+import { Secret } from "../core/secret.ts";
 
 /** Throws a RangeError that says what would be right. */
 export interface Reader<T> {
