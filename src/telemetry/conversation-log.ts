@@ -48,6 +48,12 @@ async function openFiles({ folder, keptDays, maxMebibytes }: ConversationLogSett
   }
 }
 
+/** No secret is recognised in less. */
+const shortestSecret = 6;
+/** What stands in every record, and would be looked at for nothing. */
+const ownWords: ReadonlySet<string> = new Set(["assistant", "system", "reasoning", "tool_call", "answered"]);
+
 function redacted(_key: string, value: unknown): unknown {
-  return typeof value === "string" ? withoutSecrets(value) : value;
+  if (typeof value !== "string" || value.length < shortestSecret || ownWords.has(value)) return value;
+  return withoutSecrets(value);
 }

@@ -185,7 +185,7 @@ async function speakWithIt(url: string, vendor: VendorServer): Promise<void> {
   await faces[0]?.runStream(url, { ...breaking, caller: { requestId: "broken" } }, anyTime);
   await callJson(url, "AgentService/Run", {
     ...echo("my key is sk-live-0123456789abcdefghij"),
-    caller: { requestId: "secret" },
+    caller: { requestId: "secret", labels: { type: "sk-live-0123456789abcdefghij" } },
   });
   await callJson(url, "AgentService/Run", { messages: [{ text: "no route" }], caller: { requestId: "refused" } });
   vendor.answerWith({ headers: { "content-type": "audio/wav" }, body: [Buffer.from(audio, "base64")] });
