@@ -7,9 +7,9 @@ import type { ConversationLog } from "../telemetry/conversation-log.ts";
 import { observationKey } from "../telemetry/observation-key.ts";
 import { type CallOrigin, callerKey } from "./call-facts.ts";
 import { failureOf } from "./explain-error.ts";
-import { routeIn } from "./route-in-messages.ts";
 import { Said } from "./said.ts";
 import { listenerTo } from "./said-in-messages.ts";
+import { routeIn, routeOfError } from "./taken-route.ts";
 import type { CallOutcome, WatchedRequest } from "./watching.ts";
 
 /**
@@ -27,7 +27,7 @@ export function createConversationInterceptor(log: ConversationLog, originKey: C
       heard.ended({ code: "ok" });
       return response;
     } catch (error) {
-      heard.ended(failureOf(error, request.signal));
+      heard.failed(error);
       throw error;
     }
   };
@@ -61,7 +61,7 @@ class HeardCall {
     return tapped(mapped(messages, this.hear), {
       ended: () => this.ended(signal.aborted ? failureOf(undefined, signal) : { code: "ok" }),
       failed: (error) => {
-        this.ended(failureOf(error, signal));
+        this.failed(error);
         return error;
       },
       left: () => this.ended({ code: "canceled", reason: "cancelled" }),
@@ -74,6 +74,11 @@ class HeardCall {
     this.#sessionId = sessionIdIn(message) ?? this.#sessionId;
     return message;
   };
+
+  failed(error: unknown): void {
+    this.#route = routeOfError(error) ?? this.#route;
+    this.ended(failureOf(error, this.#request.signal));
+  }
 
   ended({ code, reason }: CallOutcome): void {
     const { messages, length, isCut } = this.#said.whole();

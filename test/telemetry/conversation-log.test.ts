@@ -82,6 +82,7 @@ describe("where it is switched on", () => {
       {
         code: "unavailable",
         reason: expect.any(String),
+        route: { attempts: [{ provider: "local", model: "echo", outcome: "failed", reason: "provider_unavailable" }] },
         messages: [{ direction: "in" }, { direction: "out", role: "assistant", parts: [{ content: /^one/ }] }],
       },
     ]);
