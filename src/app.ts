@@ -1,30 +1,22 @@
 import { setTimeout } from "node:timers/promises";
-import type { ContextValues, Transport } from "@connectrpc/connect";
-import { CallerLimits } from "./access/caller-limits.ts";
-import { createGatekeeper, metricsPage } from "./access/gatekeeper.ts";
-import { LastUse } from "./access/last-use.ts";
-import { refuseOpenBinding } from "./access/open-binding.ts";
-import { principalKey } from "./access/principal.ts";
+import type { Transport } from "@connectrpc/connect";
 import { createJsonSchemas } from "./agent/json-schema.ts";
 import { createVoiceActivityFactory } from "./audio/voice-activity.ts";
-import { createCompatSurfaces } from "./compat/surfaces.ts";
 import type { Config } from "./config.ts";
 import { configuredProviders, type FoundAtStart, lookAround } from "./configured-providers.ts";
-import type { AccessToken } from "./core/access.ts";
-import { isLoopback } from "./core/loopback.ts";
 import type { ProviderKind } from "./core/provider.ts";
-import type { SharedRates } from "./core/shared-state.ts";
-import { createAdmission } from "./interceptors/auth.ts";
+import { callerOf, createAccess } from "./create-access.ts";
+import { createFaces } from "./faces.ts";
 import { createErrorExplainer } from "./interceptors/explain-error.ts";
 import { createInterceptors } from "./interceptors/index.ts";
 import { openFaults } from "./open-faults.ts";
 import { providerKinds } from "./providers/index.ts";
 import { createLocalEngine } from "./providers/local/index.ts";
 import { createSettingsCheck } from "./providers/settings.ts";
+import { createRequestsGuard } from "./requests-guard.ts";
 import { BreakerBoard } from "./routing/breaker-board.ts";
 import { loadCatalogue } from "./routing/catalogue.ts";
 import { HealthMemory } from "./routing/health.ts";
-import { keepResources } from "./routing/kept-resources.ts";
 import { createModelDirectory } from "./routing/model-directory.ts";
 import { ProviderPool } from "./routing/provider-pool.ts";
 import { createProviderRegistry } from "./routing/provider-registry.ts";
@@ -35,32 +27,22 @@ import { createServices } from "./services/index.ts";
 import { openSharedState } from "./shared-state/open-shared-state.ts";
 import type { StateQuestion } from "./shared-state/state-questions.ts";
 import { openConfiguredStore } from "./store/configured-store.ts";
-import type { Store } from "./store/sql-store.ts";
 import { openConversationLog } from "./telemetry/conversation-log.ts";
 import type { FaultReports } from "./telemetry/fault-reports.ts";
 import { joinSnapshots } from "./telemetry/joined-snapshots.ts";
 import type { Logger } from "./telemetry/logger.ts";
 import type { MetricSnapshot } from "./telemetry/metric-snapshot.ts";
-import { prometheusMediaType, prometheusText } from "./telemetry/prometheus-text.ts";
+import { prometheusText } from "./telemetry/prometheus-text.ts";
 import { observeState } from "./telemetry/state-meters.ts";
 import { createTelemetry } from "./telemetry/telemetry.ts";
 import { callOriginKey } from "./transport/call-origin.ts";
 import { createHealth } from "./transport/health.ts";
-import { createHttpHandler } from "./transport/http-handler.ts";
-import { createInProcess } from "./transport/in-process.ts";
 import { createLimitsInterceptor } from "./transport/limits.ts";
 import { CallSlots } from "./transport/limits-slots.ts";
-import { type AcceptedConnections, type Listening, listen } from "./transport/listener.ts";
-import { createMessageSockets } from "./transport/message-socket.ts";
-import { createMetricsPage } from "./transport/metrics-page.ts";
-import { createPlayground } from "./transport/playground.ts";
+import type { AcceptedConnections } from "./transport/listener.ts";
 import { createReflectionRoutes } from "./transport/reflection.ts";
-import { createTlsAcceptor } from "./transport/tls.ts";
-import { createWebSocketFace } from "./transport/web-socket.ts";
 import { createFetch } from "./upstream/fetch.ts";
-import { administratorsGuard, createGuard, type Guard, permits } from "./upstream/guard.ts";
-import { type AllowedAddresses, allowedAddresses } from "./upstream/guard-allowed.ts";
-import { reachOfRequests } from "./upstream/guard-reach.ts";
+import { administratorsGuard, permits } from "./upstream/guard.ts";
 import { tracedFetch, tracedUpstream } from "./upstream/traced.ts";
 import { createUpstream } from "./upstream/upstream.ts";
 
@@ -178,7 +160,9 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
   const slots = new CallSlots(config.callLimits, config.callLimits.sharedPerCaller ? shared.calls : undefined);
   observeState(telemetry.metrics, { store, slots, health: callHealth, shared });
   const conversationLog = config.conversationLog && (await openConversationLog(config.conversationLog, warn));
-  const handler = createHttpHandler({
+  const faces = await createFaces({
+    config,
+    logger,
     routes: [...routes, ...createReflectionRoutes(routes.map(({ service }) => service))],
     interceptors: createInterceptors({
       logger,
@@ -194,80 +178,25 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
       furtherChecks: conversationChecks({ schemas: createJsonSchemas(), maxMediaBytes: config.maxMediaBytes }),
     }),
     explainError,
-    allowedOrigins: config.corsOrigins,
-    limits: { maxMessageBytes: config.maxRequestBytes },
-    admit: createAdmission(access.gatekeeper, { logger, refused: telemetry.refused }),
-    logger,
+    gatekeeper: access.gatekeeper,
+    telemetry,
+    renderMetrics: async () => prometheusText(await gathered(telemetry.metrics.snapshot(), surroundings)),
+    accepted: surroundings?.accepted,
   });
-
-  const webSocket = createWebSocketFace({
-    dispatcher: handler.dispatcher,
-    // Logged by the face itself.
-    admit: createAdmission(access.gatekeeper, { refused: telemetry.refused }),
-    explainError,
-    allowedOrigins: config.corsOrigins,
-    limits: { maxMessageBytes: config.maxRequestBytes },
-    logger,
-  });
-  const compat = createCompatSurfaces({
-    surfaces: config.surfaces,
-    dispatcher: handler.dispatcher,
-    explainError,
-    allowedOrigins: config.corsOrigins,
-    maxBodyBytes: config.maxRequestBytes,
-    acceptSocket: createMessageSockets({
-      allowedOrigins: config.corsOrigins,
-      maxMessageBytes: config.maxRequestBytes,
-    }),
-    admit: createAdmission(access.gatekeeper, { logger, refused: telemetry.refused }),
-    environment: config.compatEnvironment,
-    trustedProxies: config.trustedProxies,
-    liveModels: config.apcLiveModels,
-  });
-  const inProcess = createInProcess(handler.dispatcher, explainError);
-  const playground = createPlayground();
-  const metrics = createMetricsPage({
-    render: async () => prometheusText(await gathered(telemetry.metrics.snapshot(), surroundings)),
-    mediaType: prometheusMediaType,
-    admit: (authorization) => void access.gatekeeper.admit(authorization, metricsPage),
-    explainError,
-  });
-  const tls = config.tls && (await createTlsAcceptor({ files: config.tls, logger }));
-
-  let listening: Listening | undefined;
+  let isListening = false;
   return {
-    transport: inProcess.transport,
+    transport: faces.transport,
     metrics: () => telemetry.metrics.snapshot(),
     async listen() {
-      listening = await listen({
-        port: config.port,
-        host: config.host,
-        handler: (request, response) =>
-          void (
-            handler.handleCall(request, response) || // first: nearly every request is one
-            playground.serve(request, response) ||
-            metrics.serve(request, response) ||
-            compat.handle(request, response) ||
-            handler.handle(request, response)
-          ),
-        onStream: handler.handleStream,
-        onUpgrade: (request, socket, head) =>
-          void (compat.onUpgrade(request, socket, head) || webSocket.onUpgrade(request, socket, head)),
-        ...config.connectionLimits,
-        ...(surroundings && { accepted: surroundings.accepted }),
-        ...(tls && { tls }),
-      });
+      const listening = await faces.listen();
+      isListening = true;
       return listening;
     },
     async close() {
       health.drain();
-      if (listening && config.drainDelayMs > 0) await setTimeout(config.drainDelayMs);
-      handler.drain();
-      webSocket.drain();
-      inProcess.drain();
-      compat.drain();
-      await listening?.close(config.shutdownGraceMs);
-      tls?.close();
+      if (isListening && config.drainDelayMs > 0) await setTimeout(config.drainDelayMs);
+      faces.drain();
+      await faces.close();
       models.close();
       namedRoutes.close();
       await pool.close();
@@ -287,51 +216,6 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
       await Promise.all([registry.refresh(), namedRoutes.refresh(), access.tokens.refresh()]);
     },
   };
-}
-
-interface AccessParts {
-  readonly store: Store;
-  readonly rates: SharedRates;
-  readonly warn: (text: string) => void;
-  readonly written: (() => Promise<void>) | undefined;
-}
-
-/** Who may call. Throws when everybody in the network could. */
-async function createAccess(
-  { host, adminToken, allowAnonymous }: Config,
-  { store, rates, warn, written }: AccessParts,
-) {
-  const nameOf = ({ id }: AccessToken) => id;
-  const tokens = await keepResources({ store: store.tokens, configured: [], what: "token", nameOf, warn, written });
-  const hasTokens = () => adminToken !== undefined || tokens.names().length > 0;
-  refuseOpenBinding({ host, hasTokens: hasTokens(), allowAnonymous });
-  const lastUse = new LastUse(store.tokens, warn);
-  const anonymousAllowed = allowAnonymous || isLoopback(host);
-  const limits = new CallerLimits(rates);
-  const gatekeeper = createGatekeeper({ tokens, adminToken, anonymousAllowed, limits, lastUse });
-  return { tokens, hasTokens, lastUse, gatekeeper };
-}
-
-/** For the addresses that requests bring along: inline providers, MCP servers. */
-function createRequestsGuard(config: Config, hasTokens: () => boolean): Guard {
-  const { host, allowPrivateAddresses, allowedAddresses: entries } = config;
-  const reach = () => reachOfRequests({ host, hasTokens: hasTokens(), allowPrivate: allowPrivateAddresses });
-  return createGuard({ reach, allowed: readAllowed(entries) });
-}
-
-function readAllowed(entries: readonly string[]): AllowedAddresses {
-  try {
-    return allowedAddresses(entries);
-  } catch (cause) {
-    throw new Error(`LIVELLM_ALLOWED_ADDRESSES: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-  }
-}
-
-/** Whose calls are counted together: those with one token, else those from one address. */
-function callerOf({ contextValues }: { readonly contextValues: ContextValues }): string {
-  const principal = contextValues.get(principalKey);
-  if (principal.kind === "bearer") return `token ${principal.token.id}`;
-  return `address ${contextValues.get(callOriginKey).remoteAddress}`;
 }
 
 /** What OpenTelemetry calls the kinds that it has another word for. */
