@@ -138,7 +138,8 @@ function pathOf({ parent, name }: DescMethod): string {
   return `/${parent.typeName}/${name}`;
 }
 
-async function* readLines(body: AsyncIterable<string>): AsyncGenerator<JsonObject> {
+/** JSON lines, as they come. */
+export async function* readLines(body: AsyncIterable<string>): AsyncGenerator<JsonObject> {
   const held: string[] = [];
   for await (const text of body) {
     const lines = text.split("\n");
@@ -148,7 +149,8 @@ async function* readLines(body: AsyncIterable<string>): AsyncGenerator<JsonObjec
   }
 }
 
-async function* readEvents(body: AsyncIterable<string>): AsyncGenerator<JsonObject> {
+/** The data of server-sent events, as they come. */
+export async function* readEvents(body: AsyncIterable<string>): AsyncGenerator<JsonObject> {
   const ready: JsonObject[] = [];
   const parser = createParser({ onEvent: ({ data }) => void ready.push(JSON.parse(data) as JsonObject) });
   for await (const text of body) {

@@ -2,7 +2,8 @@
 import build from "../test/support/build.ts";
 import { numberFlag, say } from "./command-line.ts";
 import { startFaultGateway } from "./fault-gateway.ts";
-import { type HostileResult, runHostile } from "./run-hostile.ts";
+import type { HostileResult } from "./hostile-result.ts";
+import { runHostile } from "./run-hostile.ts";
 import { printFindings } from "./verdict.ts";
 
 const pourBytes = numberFlag("gigabytes", 2) * 2 ** 30;

@@ -1,18 +1,11 @@
-import { setTimeout as wait } from "node:timers/promises";
 import { AgentService } from "../gen/livellm/v1/agent_service_pb.ts";
-import { echoRequest } from "../test/support/echo-request.ts";
 import { callJson, createProvider } from "../test/support/json-call.ts";
 import { openFaces } from "./client-faces.ts";
 import type { FaultGateway } from "./fault-gateway.ts";
 import { drip, exchange, openIdle } from "./hostile-clients.ts";
+import { type HostileResult, othersWork } from "./hostile-result.ts";
 import { startPouringVendor } from "./pouring-vendor.ts";
-
-/** One thing that was tried, what came of it, and whether that is as it should be. */
-export interface HostileResult {
-  readonly what: string;
-  readonly came: string;
-  readonly isBounded: boolean;
-}
+import { runSlowReaders } from "./run-slow-readers.ts";
 
 export interface HostileRun {
   readonly pourBytes: number;
@@ -32,7 +25,7 @@ export async function runHostile(gateway: FaultGateway, run: HostileRun): Promis
     async () => [await pour(gateway, "events", run.pourBytes)],
     async () => [await pour(gateway, "line", run.pourBytes)],
     async () => [await pour(gateway, "body", run.pourBytes)],
-    () => slowReaders(gateway),
+    () => runSlowReaders(gateway),
     async () => [await idle(gateway, run.idleConnections)],
     () => bombs(gateway),
     () => loris(gateway, run.patienceMs),
@@ -44,12 +37,6 @@ export async function runHostile(gateway: FaultGateway, run: HostileRun): Promis
     all.push(...results);
   }
   return all;
-}
-
-/** A call that everybody else would make. */
-async function othersWork({ url }: FaultGateway): Promise<boolean> {
-  const { status, body } = await callJson(url, "AgentService/Run", echoRequest("Still here?"));
-  return status === 200 && String(body.text).includes("Still here?");
 }
 
 /** What a vendor pours: many events, one event without an end, or a unary body without an end. */
@@ -89,40 +76,6 @@ async function streamCode({ url }: FaultGateway, request: object): Promise<strin
   const call = { method: AgentService.method.runStream, requests: [request], keeps: false };
   const { status } = await face.call(call, AbortSignal.timeout(120_000));
   return status.code;
-}
-
-/** Calls of which nobody reads the answers, one through each way in that a plain socket can speak. */
-export async function slowReaders(gateway: FaultGateway): Promise<readonly HostileResult[]> {
-  await using vendor = await startPouringVendor();
-  const baseUrl = `${vendor.url}/${2 ** 31}/events/v1`;
-  await createProvider(gateway.url, { id: "pours-slowly", kind: "openai-compatible", baseUrl });
-  const body = JSON.stringify({
-    route: { targets: [{ provider: "pours-slowly", model: "m-1" }] },
-    messages: [{ text: "Hi" }],
-  });
-  const results: HostileResult[] = [];
-  for (const accept of ["text/event-stream", "application/x-ndjson"]) {
-    const controller = new AbortController();
-    const headers = { "content-type": "application/json", accept };
-    const url = `${gateway.url}/livellm.v1.AgentService/RunStream`;
-    const response = await fetch(url, { method: "POST", headers, body, signal: controller.signal });
-    const before = vendor.poured();
-    results.push(await heldBack(gateway, `nobody reads ${accept}`, () => vendor.poured() - before));
-    controller.abort();
-    await response.body?.cancel().catch(() => undefined);
-  }
-  return results;
-}
-
-/** Resolves when the vendor has not been let send for a while. */
-async function heldBack(gateway: FaultGateway, what: string, poured: () => number): Promise<HostileResult> {
-  for (let [seen, rounds] = [-1, 0]; seen !== poured() && rounds < 40; rounds++) {
-    seen = poured();
-    await wait(500);
-  }
-  const taken = poured();
-  const came = `the vendor was held back after ${Math.round(taken / mebibyte)} MiB`;
-  return { what, came, isBounded: taken < 128 * mebibyte && (await othersWork(gateway)) };
 }
 
 /** Connections that say nothing, as many of these as can be opened, while somebody calls. */

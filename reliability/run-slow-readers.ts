@@ -1,0 +1,118 @@
+import { setTimeout as wait } from "node:timers/promises";
+import type { JsonObject } from "@bufbuild/protobuf";
+import { requestTo } from "../test/support/echo-request.ts";
+import { createProvider } from "../test/support/json-call.ts";
+import type { FaultGateway } from "./fault-gateway.ts";
+import { type HostileResult, othersWork } from "./hostile-result.ts";
+import { type PouringVendor, pouredText, startPouringVendor } from "./pouring-vendor.ts";
+import { type SlowCall, slowReaders } from "./slow-readers.ts";
+
+const mebibyte = 2 ** 20;
+/** What is poured for those who go on: far more than the sockets between take, and less than a gateway gathers of an answer. */
+const answerBytes = 16 * mebibyte;
+/** And for those who leave. */
+const endlessBytes = 2 ** 31;
+/** What a gateway may hold of all of them together: the buffers of the sockets are the kernel's. */
+const heldBytes = 256 * mebibyte;
+const patienceMs = 20_000;
+
+/** One reader of one vendor that pours. */
+interface Reading {
+  readonly name: string;
+  /** Where the vendor is called for it. */
+  readonly path: string;
+  readonly call: SlowCall;
+}
+
+/** Readers of every framing stop all at once; then half of them go on, and half of them leave. */
+export async function runSlowReaders(gateway: FaultGateway): Promise<readonly HostileResult[]> {
+  await using vendor = await startPouringVendor();
+  const before = gateway.residentBytes();
+  const going = await openAll(gateway, vendor, answerBytes);
+  const leaving = await openAll(gateway, vendor, endlessBytes);
+  const all = [...going, ...leaving];
+  const most = await held(gateway, vendor, all);
+  const results = [await besideThem(gateway, all.length, most - before)];
+  for (const reading of going) results.push(await goOn(vendor, reading));
+  for (const reading of leaving) results.push(await leave(vendor, reading));
+  return results;
+}
+
+async function openAll(gateway: FaultGateway, vendor: PouringVendor, bytes: number): Promise<readonly Reading[]> {
+  return Promise.all(
+    slowReaders.map(async ({ name, open }, i) => {
+      const base = `/${bytes}/events/${i}/v1`;
+      const id = `pours-${bytes}-${i}`;
+      await createProvider(gateway.url, { id, kind: "openai-compatible", baseUrl: vendor.url + base });
+      const call = await open(gateway.url, requestTo([{ provider: id, model: "m-1" }]));
+      return { name, path: `${base}/chat/completions`, call };
+    }),
+  );
+}
+
+/** Resolves when the vendor has not been let send anything for a while, with the most memory that the gateway had. */
+async function held(gateway: FaultGateway, vendor: PouringVendor, readings: readonly Reading[]): Promise<number> {
+  const poured = () => readings.reduce((sum, { path }) => sum + vendor.poured(path), 0);
+  let most = gateway.residentBytes();
+  for (let [seen, still] = [-1, 0]; still < 20; still = seen === poured() ? still + 1 : 0) {
+    seen = poured();
+    await wait(50);
+    most = Math.max(most, gateway.residentBytes());
+  }
+  return most;
+}
+
+async function besideThem(gateway: FaultGateway, count: number, growth: number): Promise<HostileResult> {
+  const begun = performance.now();
+  const works = await othersWork(gateway);
+  const took = performance.now() - begun;
+  return {
+    what: `${count} readers of all framings read nothing`,
+    came: `at most ${Math.round(growth / mebibyte)} MiB more; a call beside them took ${took.toFixed(0)} ms`,
+    isBounded: works && growth < heldBytes,
+  };
+}
+
+async function goOn(vendor: PouringVendor, { name, path, call }: Reading): Promise<HostileResult> {
+  const taken = vendor.poured(path);
+  const { text, code } = await answerOf(call);
+  const isWhole = code === "ok" && text === pouredText(answerBytes);
+  return {
+    what: `a reader of ${name} stops, and goes on`,
+    came: `${heldAfter(taken)}; then ${isWhole ? `all of the ${answerBytes / mebibyte} MiB in order` : `${text.length} bytes, ${code}`}`,
+    isBounded: isWhole && taken < answerBytes,
+  };
+}
+
+function heldAfter(bytes: number): string {
+  return `the vendor was held back after ${(bytes / mebibyte).toFixed(1)} MiB`;
+}
+
+interface Answer {
+  readonly text: string;
+  readonly code: string;
+}
+
+/** The text of an answer, and its status; `none` where it has none. */
+async function answerOf(call: SlowCall): Promise<Answer> {
+  const texts: string[] = [];
+  let code = "none";
+  for await (const event of call.read()) {
+    texts.push(String((event.textDelta as JsonObject | undefined)?.text ?? ""));
+    if (event.status !== undefined) code = String((event.status as JsonObject).code);
+  }
+  return { text: texts.join(""), code };
+}
+
+async function leave(vendor: PouringVendor, { name, path, call }: Reading): Promise<HostileResult> {
+  const taken = vendor.poured(path);
+  const begun = performance.now();
+  call.leave();
+  const isClosed = await Promise.race([vendor.closed(path).then(() => true), wait(patienceMs, false, { ref: false })]);
+  const after = `after ${(performance.now() - begun).toFixed(0)} ms`;
+  return {
+    what: `a reader of ${name} stops, and leaves`,
+    came: `${heldAfter(taken)}, whose socket was ${isClosed ? `closed ${after}` : `still open ${after}`}`,
+    isBounded: isClosed && taken < endlessBytes / 16,
+  };
+}
