@@ -14,8 +14,9 @@ export interface StoppableRelay {
 export async function startRelay(url: string): Promise<StoppableRelay> {
   const { hostname, port } = new URL(url);
   let upstream: net.Socket | undefined;
-  const server = net.createServer((client) => {
-    const socket = net.connect(Number(port), hostname);
+  // Window updates are small, and Nagle's algorithm would hold each of them back.
+  const server = net.createServer({ noDelay: true }, (client) => {
+    const socket = net.connect({ port: Number(port), host: hostname, noDelay: true });
     upstream = socket;
     for (const [one, other] of [[client, socket] as const, [socket, client] as const]) {
       one.on("error", () => undefined); // the other end hears of it
