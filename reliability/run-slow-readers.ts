@@ -34,7 +34,7 @@ export async function runSlowReaders(gateway: FaultGateway): Promise<readonly Ho
   const most = await held(gateway, vendor, all);
   const results = [await besideThem(gateway, all.length, most - before)];
   for (const reading of going) results.push(await goOn(vendor, reading));
-  for (const reading of leaving) results.push(await leave(vendor, reading));
+  for (const reading of leaving) results.push(await leave(gateway, vendor, reading));
   return results;
 }
 
@@ -63,14 +63,18 @@ async function held(gateway: FaultGateway, vendor: PouringVendor, readings: read
 }
 
 async function besideThem(gateway: FaultGateway, count: number, growth: number): Promise<HostileResult> {
-  const begun = performance.now();
-  const works = await othersWork(gateway);
-  const took = performance.now() - begun;
+  const { works, tookMs } = await timedWork(gateway);
   return {
     what: `${count} readers of all framings read nothing`,
-    came: `at most ${Math.round(growth / mebibyte)} MiB more; a call beside them took ${took.toFixed(0)} ms`,
+    came: `at most ${Math.round(growth / mebibyte)} MiB more; a call beside them took ${tookMs.toFixed(0)} ms`,
     isBounded: works && growth < heldBytes,
   };
+}
+
+async function timedWork(gateway: FaultGateway): Promise<{ readonly works: boolean; readonly tookMs: number }> {
+  const begun = performance.now();
+  const works = await othersWork(gateway);
+  return { works, tookMs: performance.now() - begun };
 }
 
 async function goOn(vendor: PouringVendor, { name, path, call }: Reading): Promise<HostileResult> {
@@ -104,15 +108,17 @@ async function answerOf(call: SlowCall): Promise<Answer> {
   return { text: texts.join(""), code };
 }
 
-async function leave(vendor: PouringVendor, { name, path, call }: Reading): Promise<HostileResult> {
-  const taken = vendor.poured(path);
+async function leave(gateway: FaultGateway, vendor: PouringVendor, reading: Reading): Promise<HostileResult> {
+  const taken = vendor.poured(reading.path);
   const begun = performance.now();
-  call.leave();
-  const isClosed = await Promise.race([vendor.closed(path).then(() => true), wait(patienceMs, false, { ref: false })]);
-  const after = `after ${(performance.now() - begun).toFixed(0)} ms`;
+  reading.call.leave();
+  const closed = vendor.closed(reading.path).then(() => performance.now() - begun);
+  const { works, tookMs } = await timedWork(gateway);
+  const closedMs = await Promise.race([closed, wait(patienceMs, undefined, { ref: false })]);
+  const ended = closedMs === undefined ? "was left open" : `was closed after ${closedMs.toFixed(0)} ms`;
   return {
-    what: `a reader of ${name} stops, and leaves`,
-    came: `${heldAfter(taken)}, whose socket was ${isClosed ? `closed ${after}` : `still open ${after}`}`,
-    isBounded: isClosed && taken < endlessBytes / 16,
+    what: `a reader of ${reading.name} stops, and leaves`,
+    came: `${heldAfter(taken)}, whose socket ${ended}; a call meanwhile took ${tookMs.toFixed(0)} ms`,
+    isBounded: works && closedMs !== undefined && taken < endlessBytes / 16,
   };
 }
