@@ -22,7 +22,7 @@ RUN LIVELLM_LOCAL_ENGINE=/local-engine npm run setup:local --silent
 
 FROM ${NODE_IMAGE} AS gateway
 ENV NODE_ENV=production \
-    NODE_OPTIONS=--max-semi-space-size=8 \
+    NODE_OPTIONS=--max-semi-space-size=32 \
     HOST=0.0.0.0 \
     PORT=8000 \
     DATABASE_URL=sqlite:/data/livellm.db

@@ -32,7 +32,7 @@ export function startVendor(): Promise<PinnedProcess> {
 export function startLivellm(env: Readonly<Record<string, string>> = {}): Promise<PinnedProcess> {
   return startPinned({
     core: gatewayCore,
-    args: ["--max-semi-space-size=8", ...profilerOptions(), path.join(distFolder, "src/main.js")],
+    args: ["--max-semi-space-size=32", ...profilerOptions(), path.join(distFolder, "src/main.js")],
     env: { PORT: "0", DATABASE_URL: `sqlite:${temporaryFile()}`, ...env },
     listens: /"url":"http:\/\/127\.0\.0\.1:(\d+)"/,
   });

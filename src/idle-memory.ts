@@ -1,5 +1,6 @@
 import { performance } from "node:perf_hooks";
 import v8 from "node:v8";
+import { runInNewContext } from "node:vm";
 
 const checkEveryMs = 5_000;
 /** A process that is busy for less of the time has little to do. */
@@ -10,6 +11,21 @@ const idleChecks = 3;
 const watchEveryMs = 100;
 /** By then all has been given back that will be. */
 const longestMs = 60_000;
+
+/** node's `gc`, as `--expose-gc` gives it. */
+type CollectGarbage = (options: { readonly type: "major"; readonly flavor: "last-resort" }) => void;
+
+/**
+ * Gives back what loading the program has left, in about 60 ms: to be called before the first call comes. The young
+ * generation shrinks with it from what it grew to, so that it may be large where there is much to do (a unary call took
+ * 125 µs of CPU with 32 MiB, 155 with 8) and the idle process still holds 100 MB instead of 135.
+ */
+export function giveBackMemoryOfStart(): void {
+  v8.setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as CollectGarbage;
+  v8.setFlagsFromString("--no-expose-gc");
+  collect({ type: "major", flavor: "last-resort" });
+}
 
 /**
  * Lets V8 give back what a burst of calls has left, once there is little to do. By itself V8 takes a heap in which nothing is

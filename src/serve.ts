@@ -1,5 +1,5 @@
 import type { Config } from "./config.ts";
-import { giveBackMemoryWhenIdle } from "./idle-memory.ts";
+import { giveBackMemoryOfStart, giveBackMemoryWhenIdle } from "./idle-memory.ts";
 import { exitWith, onSignals, openLoggerOrExit, readConfigOrExit, reportUncaught } from "./process-end.ts";
 import { listenInWorkers } from "./serve-in-workers.ts";
 import type { Logger } from "./telemetry/logger.ts";
@@ -41,6 +41,7 @@ export async function serve(environment: Environment): Promise<void> {
 async function listenHere(config: Config, logger: Logger): Promise<Server> {
   const { createApp } = await import("./app.ts");
   const app = await createApp(config, logger);
+  giveBackMemoryOfStart();
   reportUncaught(app.faults, logger);
   const { url } = await app.listen();
   return { url, close: () => app.close() };

@@ -1,7 +1,7 @@
 import type { App, Surroundings } from "./app.ts";
 import type { Config } from "./config.ts";
 import type { FoundAtStart } from "./configured-providers.ts";
-import { giveBackMemoryWhenIdle } from "./idle-memory.ts";
+import { giveBackMemoryOfStart, giveBackMemoryWhenIdle } from "./idle-memory.ts";
 import { exitWith, onSignals, openLoggerOrExit, readConfigOrExit, reportUncaught } from "./process-end.ts";
 import { inheritedEnvironment } from "./process-environment.ts";
 import type { MetricSnapshot } from "./telemetry/metric-snapshot.ts";
@@ -37,6 +37,7 @@ async function serveAsWorker(
     const { createApp } = await import("./app.ts");
     app = await createApp(shareOf(config), logger, { ...surroundingsOf(link), found: readFound(found) });
     reportUncaught(app.faults, logger);
+    giveBackMemoryOfStart();
     await app.listen();
     link.ready(app.found);
     giveBackMemoryWhenIdle();

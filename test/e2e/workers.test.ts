@@ -70,7 +70,7 @@ describe("three workers", () => {
 
   test("run with the options that node was started with", () => {
     for (const pid of gateway.pids().values()) {
-      expect(readFileSync(`/proc/${pid}/cmdline`, "utf8")).toContain("--max-semi-space-size=8");
+      expect(readFileSync(`/proc/${pid}/cmdline`, "utf8")).toContain("--max-semi-space-size=32");
     }
   });
 
