@@ -67,13 +67,15 @@ export async function runSoak(gateway: FaultGateway, run: SoakRun): Promise<Soak
   const memory = watchMemory(gateway);
   await load((milliseconds * 2) / 3);
   const samples = memory.stop();
+  // After the rest before it memory climbs to where it was: that is no slope.
+  const last = samples.slice(samples.length / 2);
   const end = await atRest(gateway, milliseconds);
   clearInterval(progress);
   const burst = await measureBurst(gateway, faces, run);
   return {
     ...tally,
-    slopeBytesPerHour: slopePerHour(samples),
-    residentBytes: { warm: samples[0]?.bytes ?? 0, end: samples.at(-1)?.bytes ?? 0 },
+    slopeBytesPerHour: slopePerHour(last),
+    residentBytes: { warm: last[0]?.bytes ?? 0, end: last.at(-1)?.bytes ?? 0 },
     atRest: { warm: warm.bytes, end: end.bytes, slopeBytesPerHour: slopePerHour([warm, end]) },
     burst,
   };

@@ -33,7 +33,7 @@ function findingsOf({
       isMet: failed === 0,
     },
     {
-      what: "its slope of resident memory after the first third, under load",
+      what: "its slope of resident memory in the last third, under load",
       goal: "< 1 MiB/h",
       measured: `${mebibytes(slopeBytesPerHour)}/h; ${mebibytes(warm)} when warm, ${mebibytes(end)} at the end`,
       isMet: slopeBytesPerHour < 2 ** 20,
