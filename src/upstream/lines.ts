@@ -10,7 +10,9 @@ export function readLines(bytes: AsyncIterable<Uint8Array>): Batched<string> {
 }
 
 async function* readBatches(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<readonly string[], void> {
-  const decoder = new TextDecoder();
+  // A BOM at the beginning goes with the white space of the first line. Left to node's decoder, one that follows a broken
+  // code point is kept or not as the bytes happen to be cut.
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   let fragments: string[] = [];
   let length = 0;
   const complete = (end: string) => {
