@@ -1,84 +1,55 @@
-import { isFieldSet } from "@bufbuild/protobuf";
-import type { FieldMask } from "@bufbuild/protobuf/wkt";
-import { AccessTokenSchema, type AccessToken as ProtoAccessToken } from "../../gen/livellm/v1/access_service_pb.ts";
-import type { Violation } from "../core/error.ts";
+import { AccessTokenSchema } from "../../gen/livellm/v1/access_service_pb.ts";
 import type { TokenSettings } from "./access-messages.ts";
+import { createUpdateMask } from "./update-mask.ts";
 
-type Merge = (current: TokenSettings, given: TokenSettings) => TokenSettings;
+/** A token's settings with the names of the contract, in which what it may use is not a part of its own. */
+type MaskedSettings = Omit<TokenSettings, "allowed"> & {
+  readonly allowedProviders: readonly string[];
+  readonly allowedModels: readonly string[];
+  readonly allowedRoutes: readonly string[];
+  readonly inlineProvidersAllowed: boolean;
+};
 
-/** What a mask may name, by its name in the contract; of labels also one entry, as `labels.team`. */
-const fields: ReadonlyMap<string, Merge> = new Map<string, Merge>([
-  ["display_name", (current, { displayName }) => ({ ...current, displayName })],
-  ["labels", (current, { labels }) => ({ ...current, labels })],
-  ["expire_time", (current, { expireTime }) => ({ ...current, expireTime })],
-  ["disabled", (current, { disabled }) => ({ ...current, disabled })],
-  ["allowed_providers", (current, { allowed }) => withAllowed(current, { providers: allowed.providers })],
-  ["allowed_models", (current, { allowed }) => withAllowed(current, { models: allowed.models })],
-  ["allowed_routes", (current, { allowed }) => withAllowed(current, { routes: allowed.routes })],
-  [
-    "inline_providers_allowed",
-    (current, { allowed }) => withAllowed(current, { inlineProviders: allowed.inlineProviders }),
+/** What `UpdateTokenRequest.update_mask` may name. */
+export const tokenMask = createUpdateMask<typeof AccessTokenSchema, MaskedSettings>({
+  schema: AccessTokenSchema,
+  changeable: [
+    "displayName",
+    "labels",
+    "expireTime",
+    "disabled",
+    "allowedProviders",
+    "allowedModels",
+    "allowedRoutes",
+    "inlineProvidersAllowed",
+    "requestsPerMinute",
+    "tokensPerMinute",
   ],
-  ["requests_per_minute", (current, { requestsPerMinute }) => ({ ...current, requestsPerMinute })],
-  ["tokens_per_minute", (current, { tokensPerMinute }) => ({ ...current, tokensPerMinute })],
-]);
+  immutable: ["id"],
+  ignored: ["obfuscatedToken", "createTime", "updateTime", "lastUseTime", "etag"],
+});
 
-/** Output only, and the etag, which is compared and not written. */
-const ignored: ReadonlySet<string> = new Set([
-  "obfuscated_token",
-  "create_time",
-  "update_time",
-  "last_use_time",
-  "etag",
-]);
-
-const label = "labels.";
-
-/** Reads `UpdateTokenRequest.update_mask`. Without one (an empty one is none), what is set in the token; `*` is everything. */
-export function changedTokenPaths(
-  given: ProtoAccessToken,
-  mask: FieldMask | undefined,
-): { readonly paths: readonly string[]; readonly violations: readonly Violation[] } {
-  const named = mask?.paths ?? [];
-  const asked =
-    named.length === 0 ? setFields(given) : named.flatMap((path) => (path === "*" ? [...fields.keys()] : path));
+/** The settings as the mask names them. */
+export function toMaskedSettings({ allowed, ...settings }: TokenSettings): MaskedSettings {
   return {
-    paths: asked.filter((path) => fields.has(path) || isLabel(path)),
-    violations: asked.flatMap((path) => pathViolation(path) ?? []),
+    ...settings,
+    allowedProviders: allowed.providers,
+    allowedModels: allowed.models,
+    allowedRoutes: allowed.routes,
+    inlineProvidersAllowed: allowed.inlineProviders,
   };
 }
 
-/** The current settings with the changed fields from the given ones. */
-export function mergeToken(current: TokenSettings, given: TokenSettings, paths: readonly string[]): TokenSettings {
-  return paths.reduce((settings, path) => {
-    const merge = fields.get(path);
-    return merge ? merge(settings, given) : mergeLabel(settings, given, path.slice(label.length));
-  }, current);
-}
-
-function withAllowed(current: TokenSettings, change: Partial<TokenSettings["allowed"]>): TokenSettings {
-  return { ...current, allowed: { ...current.allowed, ...change } };
-}
-
-function mergeLabel(settings: TokenSettings, given: TokenSettings, key: string): TokenSettings {
-  const { [key]: _, ...others } = settings.labels;
-  const added = Object.hasOwn(given.labels, key) ? { [key]: given.labels[key] ?? "" } : {};
-  return { ...settings, labels: { ...others, ...added } };
-}
-
-function setFields(given: ProtoAccessToken): readonly string[] {
-  const set = AccessTokenSchema.fields.filter((field) => isFieldSet(given, field)).map(({ name }) => name);
-  return set.filter((name) => fields.has(name));
-}
-
-function isLabel(path: string): boolean {
-  return path.startsWith(label) && path.length > label.length;
-}
-
-function pathViolation(path: string): Violation | undefined {
-  if (fields.has(path) || ignored.has(path) || isLabel(path)) return undefined;
-  if (path === "id") return { field: "updateMask", description: "id cannot be changed", reason: "IMMUTABLE" };
-  const names = [...fields.keys()].map((name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase()));
-  const description = `there is no such field to change; there are: ${names.join(", ")}, or * for all`;
-  return { field: "updateMask", description, reason: "UNKNOWN" };
+/** The settings as a token keeps them. */
+export function fromMaskedSettings(masked: MaskedSettings): TokenSettings {
+  const { allowedProviders, allowedModels, allowedRoutes, inlineProvidersAllowed, ...settings } = masked;
+  return {
+    ...settings,
+    allowed: {
+      providers: allowedProviders,
+      models: allowedModels,
+      routes: allowedRoutes,
+      inlineProviders: inlineProvidersAllowed,
+    },
+  };
 }

@@ -14,7 +14,7 @@ import type { KeptResources } from "../routing/kept-resources.ts";
 import type { AuditStore } from "../store/audit-store.ts";
 import type { TokenDraft } from "../store/token-store.ts";
 import { listAuditEvents } from "./access-audit.ts";
-import { changedTokenPaths, mergeToken } from "./access-mask.ts";
+import { fromMaskedSettings, tokenMask, toMaskedSettings } from "./access-mask.ts";
 import { accessTokenToProto, type TokenSettings, tokenSettingsFromProto } from "./access-messages.ts";
 import { createQueue, repeatWhenOvertaken } from "./one-after-another.ts";
 import { cutPage, pageAsked } from "./page-token.ts";
@@ -72,12 +72,13 @@ async function createToken({ token }: CreateTokenRequest, { tokens, administered
 async function update(request: UpdateTokenRequest, tokens: TokenRegistry): Promise<AccessToken> {
   const given = required(request.token);
   const current = find(given.id, tokens);
-  const { paths, violations } = changedTokenPaths(given, request.updateMask);
+  const { paths, violations } = tokenMask.read(given, request.updateMask);
   const changed = tokenSettingsFromProto(given);
   refuse([...violations, ...settingsViolations(changed)]);
   refuseOther(given.etag, current);
   const draft = draftOf(current);
-  return tokens.update({ ...draft, ...mergeToken(draft, changed, paths) }, current.revision);
+  const merged = tokenMask.merge(toMaskedSettings(draft), toMaskedSettings(changed), paths);
+  return tokens.update({ ...draft, ...fromMaskedSettings(merged) }, current.revision);
 }
 
 async function revoke({ id, etag, allowMissing }: RevokeTokenRequest, tokens: TokenRegistry): Promise<void> {

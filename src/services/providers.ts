@@ -15,7 +15,7 @@ import type { ProviderDraft } from "../store/provider-store.ts";
 import { checkHealth } from "./health.ts";
 import { createQueue, repeatWhenOvertaken } from "./one-after-another.ts";
 import { checkProvider, type MayCall } from "./providers-check.ts";
-import { changedPaths, coversKind, mergeProvider, missingEntries } from "./providers-mask.ts";
+import { coversKind, providerMask } from "./providers-mask.ts";
 import { draftFromProto, draftToProto, kindToProto, providerToProto } from "./providers-messages.ts";
 import { readPage, tokenOf } from "./providers-page.ts";
 
@@ -135,12 +135,12 @@ function changedDraft(
   about: { readonly given: Provider; readonly current: ProviderConfig; readonly options: ProvidersServiceOptions },
 ): ProviderDraft {
   const { given, current, options } = about;
-  const { paths, violations } = changedPaths(given, updateMask);
+  const { paths, violations } = providerMask.read(given, updateMask);
   const givenDraft = draftFromProto(given);
-  const draft = mergeProvider(draftOf(current), givenDraft, paths);
+  const draft = providerMask.merge(draftOf(current), givenDraft, paths);
   refuse([
     ...violations,
-    ...missingEntries(current, givenDraft, paths),
+    ...providerMask.missing(current, givenDraft, paths),
     ...(coversKind(updateMask) ? otherKind(given, current) : []),
     ...violationsOf(draft, given, options),
   ]);
@@ -154,7 +154,7 @@ function addMissing(
   options: ProvidersServiceOptions,
 ): Promise<ProviderConfig> {
   const draft = draftFromProto(given);
-  refuse([...changedPaths(given, updateMask).violations, ...violationsOf(draft, given, options)]);
+  refuse([...providerMask.read(given, updateMask).violations, ...violationsOf(draft, given, options)]);
   if (given.etag !== "") throw changedMeanwhile(given.id); // whoever has an etag has seen one, so it was removed
   return options.registry.create(draft);
 }

@@ -13,7 +13,7 @@ import type { RouteRegistry } from "../routing/route-registry.ts";
 import type { RouteDraft } from "../store/route-store.ts";
 import { createQueue, repeatWhenOvertaken } from "./one-after-another.ts";
 import { cutPage, pageAsked } from "./page-token.ts";
-import { changedRoutePaths, mergeRoute } from "./routes-mask.ts";
+import { routeMask } from "./routes-mask.ts";
 import { checkNamedRoute, namedRouteToProto, routeDraftFromProto, routeDraftToProto } from "./routes-messages.ts";
 
 export interface RoutesServiceOptions {
@@ -57,8 +57,10 @@ async function update(request: UpdateRouteRequest, options: RoutesServiceOptions
   const given = required(request.route);
   const { routes, registry } = options;
   const current = request.allowMissing ? routes.get(given.name) : find(given.name, routes);
-  const { paths, violations } = changedRoutePaths(given, request.updateMask);
-  const draft = current ? mergeRoute(draftOf(current), routeDraftFromProto(given), paths) : routeDraftFromProto(given);
+  const { paths, violations } = routeMask.read(given, request.updateMask);
+  const draft = current
+    ? routeMask.merge(draftOf(current), routeDraftFromProto(given), paths)
+    : routeDraftFromProto(given);
   if (current) refuseReadOnly(current);
   refuse([...violations, ...checkNamedRoute(draft, registry)]);
   if (!current) return addMissing(given, draft, routes);
