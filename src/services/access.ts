@@ -73,12 +73,13 @@ async function update(request: UpdateTokenRequest, tokens: TokenRegistry): Promi
   const given = required(request.token);
   const current = find(given.id, tokens);
   const { paths, violations } = tokenMask.read(given, request.updateMask);
-  const changed = tokenSettingsFromProto(given);
-  refuse([...violations, ...settingsViolations(changed)]);
-  refuseOther(given.etag, current);
   const draft = draftOf(current);
-  const merged = tokenMask.merge(toMaskedSettings(draft), toMaskedSettings(changed), paths);
-  return tokens.update({ ...draft, ...fromMaskedSettings(merged) }, current.revision);
+  const settings = tokenSettingsFromProto(given);
+  const [before, after] = [toMaskedSettings(draft), toMaskedSettings(settings)];
+  refuse([...violations, ...tokenMask.missing(before, after, paths), ...settingsViolations(settings)]);
+  refuseOther(given.etag, current);
+  const changed = fromMaskedSettings(tokenMask.merge(before, after, paths));
+  return tokens.update({ ...draft, ...changed }, current.revision);
 }
 
 async function revoke({ id, etag, allowMissing }: RevokeTokenRequest, tokens: TokenRegistry): Promise<void> {

@@ -58,11 +58,11 @@ async function update(request: UpdateRouteRequest, options: RoutesServiceOptions
   const { routes, registry } = options;
   const current = request.allowMissing ? routes.get(given.name) : find(given.name, routes);
   const { paths, violations } = routeMask.read(given, request.updateMask);
-  const draft = current
-    ? routeMask.merge(draftOf(current), routeDraftFromProto(given), paths)
-    : routeDraftFromProto(given);
+  const all = routeDraftFromProto(given);
+  const draft = current ? routeMask.merge(draftOf(current), all, paths) : all;
   if (current) refuseReadOnly(current);
-  refuse([...violations, ...checkNamedRoute(draft, registry)]);
+  const missing = current ? routeMask.missing(draftOf(current), all, paths) : [];
+  refuse([...violations, ...missing, ...checkNamedRoute(draft, registry)]);
   if (!current) return addMissing(given, draft, routes);
   refuseOther(given.etag, current);
   return routes.update(draft, current.revision);

@@ -121,6 +121,8 @@ describe("UpdateToken", () => {
     [{ id: "tok_0123456789abcdef" }, undefined, "no token"],
     [{ id: "of" }, "shoeSize", "updateMask"],
     [{ id: "of" }, "id", "updateMask"],
+    [{ id: "of", labels: { myTeam: "a" } }, "labels.myTeam", "updateMask"], // JSON makes it my_team
+    [{ id: "of", disabled: true }, "disabled.x", "updateMask"],
   ])("of %j with the mask %s is refused: %s", async (given, mask, words) => {
     const { id } = await gateway.createToken();
     const { status, body } = await update({ ...given, ...(given.id === "of" && { id }) }, mask);

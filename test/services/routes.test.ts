@@ -151,7 +151,8 @@ describe("RoutesService", () => {
     const whole = await update({ route: { name: "fast", route: { targets: [target] } }, updateMask: "*" });
     expect(whole.body.route).toMatchObject({ route: { targets: [target] } });
     expect(whole.body.route).not.toHaveProperty("displayName");
-    expect(await update({ route: { name: "fast" }, updateMask: "speed" })).toMatchObject({ status: 400 });
+    for (const updateMask of ["speed", "labels.myTeam", "labels.", "route.targets"])
+      expect(await update({ route: { name: "fast" }, updateMask }), updateMask).toMatchObject({ status: 400 });
     expect(await update({ route: { name: "fast" }, updateMask: "name" })).toMatchObject({ status: 400 });
     expect(await update({ route: { name: "fast" }, updateMask: "route" })).toMatchObject({ status: 400 }); // empties it
   });
