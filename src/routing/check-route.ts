@@ -1,19 +1,25 @@
+import type { AllowedUse } from "../core/access.ts";
 import { invalidRequest, LivellmError, type Violation } from "../core/error.ts";
 import type { InlineProvider, Target } from "../core/route.ts";
+import { mayUseSomeOf } from "./allowed-use.ts";
 import type { ProviderDirectory } from "./provider-directory.ts";
 
 /**
  * Names what does not exist, all of it, before anything is tried. Throws `not_found`, with the ids of those that the caller may
- * use, or `invalid_argument`.
+ * be told of, or `invalid_argument`.
  */
 export function checkTargets(
-  targets: readonly Target[],
+  targets: readonly (Target & { readonly index: number })[],
   providers: ProviderDirectory,
-  mayUse: (provider: string) => boolean,
+  shown: AllowedUse | undefined,
 ): void {
   const unknown = targets.filter(({ provider }) => provider !== "" && !providers.get(provider));
-  if (unknown.length > 0) throw noSuchProvider(unknown, providers.ids().filter(mayUse));
-  const violations = targets.flatMap((target, i) => violationsOf(target, i, providers));
+  if (unknown.length > 0)
+    throw noSuchProvider(
+      unknown,
+      providers.ids().filter((id) => mayUseSomeOf(shown, id)),
+    );
+  const violations = targets.flatMap((target) => violationsOf(target, target.index, providers));
   if (violations.length > 0) throw invalidRequest(violations);
 }
 
@@ -25,8 +31,8 @@ export function noSuchProvider(targets: readonly Pick<Target, "provider">[], ids
   return new LivellmError("not_found", "not_found", `there is no provider ${names}; ${there}`);
 }
 
-function violationsOf(target: Target, i: number, providers: ProviderDirectory): Violation[] {
-  const path = `route.targets[${i}]`;
+function violationsOf(target: Target, index: number, providers: ProviderDirectory): Violation[] {
+  const path = `route.targets[${index}]`;
   if (target.inlineProvider)
     return inlineViolations(target.inlineProvider, `${path}.inlineProvider`, target, providers);
   if (target.model !== "" || providers.get(target.provider)?.defaultModel) return [];

@@ -1,9 +1,11 @@
+import type { AllowedUse } from "../core/access.ts";
 import { LivellmError } from "../core/error.ts";
 import type { NamedRoute } from "../core/named-route.ts";
 import type { ModelSettings } from "../core/provider.ts";
 import type { Route, Strategy, Target } from "../core/route.ts";
+import { deniedRoute, isLimited, mayUseTarget } from "./allowed-use.ts";
 import { checkTargets } from "./check-route.ts";
-import { type LocateOptions, locateModel } from "./locate-model.ts";
+import { type Located, type LocateOptions, locateModel } from "./locate-model.ts";
 import { fitsPattern } from "./model-pattern.ts";
 import type { ProviderDirectory } from "./provider-directory.ts";
 
@@ -19,14 +21,18 @@ export interface IndexedTarget extends Target {
 }
 
 export interface ExpandOptions extends LocateOptions {
-  readonly routes: RouteDirectory;
+  /** Whether the caller has named the targets itself. Those that it has not and may not use are left out. */
+  readonly namesTargets: boolean;
 }
 
-/** The route that a name stands for; what the caller has set wins. Throws `not_found` with the names that there are. */
-export function routeByName(asked: Route, routes: RouteDirectory): Route {
+/**
+ * The route that a name stands for; what the caller has set wins. Throws `not_found` with the names that there are; for a
+ * caller who may not use everything, unless the name is one that it may use, `permission_denied`.
+ */
+export function routeByName(asked: Route, routes: RouteDirectory, shown: AllowedUse | undefined): Route {
   if (!asked.name) return asked;
   const named = routes.get(asked.name);
-  if (!named) throw noSuchRoute(asked.name, routes.names());
+  if (!named) throw missingRoute(asked.name, routes, shown);
   const { route } = named;
   return {
     targets: route.targets,
@@ -46,16 +52,17 @@ export async function expandRoute(
   options: ExpandOptions,
   signal: AbortSignal,
 ): Promise<{ readonly targets: readonly IndexedTarget[]; readonly strategy: Strategy | undefined }> {
-  const { providers, mayUseProvider } = options;
+  const { providers, shown } = options;
   const { strategy } = route;
-  checkTargets(route.targets, providers, mayUseProvider);
-  const asked = indexed(route.targets, 0);
+  const asked = withoutDenied(indexed(route.targets, 0), options);
+  checkTargets(asked, providers, shown);
   const located = asked.some(namesModelAlone) ? await locateAll(asked, { ...options, strategy }, signal) : asked;
   const named = located.flatMap((target) => withFallbackModel(target, providers));
   const settings = route.targets.length === 1 && named[0] ? settingsOf(named[0], providers) : undefined;
   if (!settings) return { targets: named, strategy };
-  checkTargets(settings.fallbacks, providers, mayUseProvider);
-  const added = await locateAll(indexed(settings.fallbacks, 1), { ...options, strategy }, signal);
+  const fallbacks = withoutDenied(indexed(settings.fallbacks, 1), options);
+  checkTargets(fallbacks, providers, shown);
+  const added = await locateAll(fallbacks, { ...options, namesTargets: false, strategy }, signal);
   const used = strategy === undefined && settings.strategy === "parallel" ? ofFirstProvider(named) : named;
   return { targets: [...used, ...added], strategy: strategy ?? settings.strategy };
 }
@@ -65,7 +72,7 @@ function ofFirstProvider(targets: readonly IndexedTarget[]): readonly IndexedTar
   return targets.filter(({ provider }) => provider === targets[0]?.provider);
 }
 
-interface Placing extends LocateOptions {
+interface Placing extends ExpandOptions {
   readonly strategy: Strategy | undefined;
 }
 
@@ -84,20 +91,42 @@ async function locateAll(
   return located.flat();
 }
 
-function namesModelAlone({ provider, inlineProvider }: Target): boolean {
+/** Those that name what the caller may not use; a model alone is found where it may. */
+function withoutDenied(
+  targets: readonly IndexedTarget[],
+  { allowed, providers }: ExpandOptions,
+): readonly IndexedTarget[] {
+  if (!allowed) return targets;
+  return targets.filter((target) => namesModelAlone(target) || mayUseNamed(allowed, target, providers));
+}
+
+/** Whether a target that names its provider, or the provider's fallback model in its place, may be used. */
+export function mayUseNamed(allowed: AllowedUse, target: Target, providers: ProviderDirectory): boolean {
+  return withFallbackModel(target, providers).some((one) => mayUseTarget(allowed, one));
+}
+
+export function namesModelAlone({ provider, inlineProvider }: Target): boolean {
   return provider === "" && !inlineProvider;
 }
 
 /** All who have it, in turn. A race is between the targets that were named: nobody asked to pay each of them twice. */
 async function locate(target: IndexedTarget, placing: Placing, signal: AbortSignal): Promise<readonly IndexedTarget[]> {
-  const all = await locateModel(target.model, placing, signal);
-  const found = all.filter(({ provider, model }) => placing.mayUse(provider, model));
+  const found = await whereAllowed(target, placing, signal);
   const used = placing.strategy === "parallel" ? found.slice(0, 1) : found;
   return used.map((located) => ({ ...target, ...located }));
 }
 
+async function whereAllowed(target: IndexedTarget, placing: Placing, signal: AbortSignal): Promise<readonly Located[]> {
+  try {
+    return await locateModel(target.model, { ...placing, field: `route.targets[${target.index}]` }, signal);
+  } catch (error) {
+    if (!placing.namesTargets && error instanceof LivellmError && error.code === "permission_denied") return [];
+    throw error;
+  }
+}
+
 /** A target without a model takes the provider's default one, and its fallback model behind it. */
-function withFallbackModel(target: IndexedTarget, providers: ProviderDirectory): readonly IndexedTarget[] {
+function withFallbackModel<T extends Target>(target: T, providers: ProviderDirectory): readonly T[] {
   const config = providers.get(target.provider);
   if (!config || target.inlineProvider) return [target];
   const model = target.model || config.defaultModel;
@@ -112,6 +141,16 @@ function withFallbackModel(target: IndexedTarget, providers: ProviderDirectory):
 function settingsOf(target: Target, providers: ProviderDirectory): ModelSettings | undefined {
   const config = target.inlineProvider ? undefined : providers.get(target.provider);
   return config?.models.find((settings) => fitsPattern(target.model, settings.model));
+}
+
+function missingRoute(name: string, routes: RouteDirectory, shown: AllowedUse | undefined): LivellmError {
+  if (!isLimited(shown)) return noSuchRoute(name, routes.names());
+  return shown.routes.includes(name)
+    ? noSuchRoute(
+        name,
+        routes.names().filter((one) => shown.routes.includes(one)),
+      )
+    : deniedRoute(name, shown);
 }
 
 function noSuchRoute(name: string, names: readonly string[]): LivellmError {

@@ -1,5 +1,7 @@
+import type { AllowedUse } from "../core/access.ts";
 import { LivellmError } from "../core/error.ts";
 import type { ProviderConfig } from "../core/provider.ts";
+import { deniedUse, isLimited, mayUseModel, mayUseSomeOf } from "./allowed-use.ts";
 import type { HealthMemory } from "./health.ts";
 import type { KnownModel } from "./known-model.ts";
 import { isNamed, type ModelDirectory, type ModelList } from "./model-directory.ts";
@@ -16,20 +18,21 @@ export interface LocateOptions {
   readonly providers: ProviderDirectory;
   readonly models: ModelDirectory;
   readonly health: HealthMemory;
-  /** Whether the caller may use a model that was found for it. */
-  readonly mayUse: (provider: string, model: string) => boolean;
-  /** Whether it may use any model of a provider. */
-  readonly mayUseProvider: (provider: string) => boolean;
+  /** What the caller may use; everything when unset. */
+  readonly allowed: AllowedUse | undefined;
+  /** What it may be told of: less, where it may use a route whatever its targets are. */
+  readonly shown: AllowedUse | undefined;
 }
 
 /**
  * Finds who serves a model that is named without its provider: `gpt-x`, one of its aliases, or `openai/gpt-x`, with the id
  * or the kind of a provider in front. The healthier come first, then by id. Providers are asked when nobody is known to have
- * it. Throws `not_found`, with the names that are near.
+ * it. Throws `not_found`, with the names that are near; for a caller who may not use everything it is `permission_denied`,
+ * which does not tell a model that it may not use from one that nobody has.
  */
 export async function locateModel(
   name: string,
-  options: LocateOptions,
+  options: LocateOptions & { readonly field: string },
   signal: AbortSignal,
 ): Promise<readonly Located[]> {
   const { models } = options;
@@ -41,7 +44,7 @@ export async function locateModel(
   if (late.length > 0) return late;
   const named = namedProvider(name, renewed, options);
   if (named) return [named];
-  throw nobodyHas(name, shownTo(options, renewed));
+  throw nobodyHas(name, shownTo(options, renewed), options);
 }
 
 /** A name with a provider in front means that provider rather than another whose own name for it has a slash. */
@@ -56,7 +59,10 @@ function findIn({ models }: ModelList, name: string, options: LocateOptions): re
     ...byHealth(whole, options.health).map(({ provider }) => ({ provider, model: name })),
   ];
   const first = new Map(inOrder.toReversed().map((located) => [located.provider, located]));
-  return inOrder.filter((located) => first.get(located.provider) === located);
+  return inOrder.filter(
+    (located) =>
+      first.get(located.provider) === located && mayUseModel(options.allowed, located.provider, located.model),
+  );
 }
 
 function split(name: string): readonly [prefix: string, rest: string] {
@@ -82,28 +88,33 @@ function troubleOf(model: KnownModel, health: HealthMemory): number {
 function namedProvider(
   name: string,
   { models, failures }: ModelList,
-  { providers }: LocateOptions,
+  { providers, allowed }: LocateOptions,
 ): Located | undefined {
   const [prefix, rest] = split(name);
   const config: ProviderConfig | undefined = prefix === "" ? undefined : providers.get(prefix);
-  if (!config || config.disabled) return undefined;
+  if (!config || config.disabled || !mayUseModel(allowed, prefix, rest)) return undefined;
   const silent = failures.some(({ provider }) => provider === prefix) || !models.some((m) => m.provider === prefix);
   return silent ? { provider: prefix, model: rest } : undefined;
 }
 
 /** A message names nothing that the caller may not use. */
-function shownTo({ mayUse, mayUseProvider }: LocateOptions, { models, failures }: ModelList): ModelList {
+function shownTo({ shown }: LocateOptions, { models, failures }: ModelList): ModelList {
   return {
-    models: models.filter(({ provider, id }) => mayUse(provider, id)),
-    failures: failures.filter(({ provider }) => mayUseProvider(provider)),
+    models: models.filter(({ provider, id }) => mayUseModel(shown, provider, id)),
+    failures: failures.filter(({ provider }) => mayUseSomeOf(shown, provider)),
   };
 }
 
-function nobodyHas(name: string, { models, failures }: ModelList): LivellmError {
+function nobodyHas(
+  name: string,
+  { models, failures }: ModelList,
+  { allowed, field }: LocateOptions & { readonly field: string },
+): LivellmError {
   const near = nearNames(
     name,
     models.flatMap(({ id, aliases = [], provider }) => [id, ...aliases, `${provider}/${id}`]),
   );
+  if (isLimited(allowed)) return deniedUse(name, field, allowed, near);
   const silent = failures.map(({ provider }) => provider);
   const message = [
     `no configured provider has the model "${name}"`,

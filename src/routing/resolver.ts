@@ -1,12 +1,5 @@
 import type { Capability, ProviderConfig } from "../core/provider.ts";
-import {
-  type AskedRoute,
-  allowedTargets,
-  checkAllowedRoute,
-  limitsOf,
-  mayUseModel,
-  mayUseSomeOf,
-} from "./allowed-targets.ts";
+import { type AskedRoute, allowedTargets, checkAsked, limitsOf } from "./allowed-targets.ts";
 import { createCatalogue } from "./catalogue.ts";
 import { expandRoute, type RouteDirectory, routeByName } from "./expand-route.ts";
 import { HealthMemory } from "./health.ts";
@@ -34,7 +27,7 @@ export interface ResolverOptions extends ProviderSource {
 export interface Resolver {
   /**
    * Waits only where a target names a model alone and nobody is known to have it. Throws `not_found` for a provider, a route
-   * or a model that does not exist, `permission_denied` for what the caller may not use.
+   * or a model that does not exist, `permission_denied` for what the caller may not use, whether it exists or not.
    */
   plan<C extends Capability>(route: AskedRoute, capability: C, signal: AbortSignal): Promise<Plan<C>>;
   /** Builds a provider that is not kept, to try it out. */
@@ -52,12 +45,12 @@ export function createResolver(options: ResolverOptions): Resolver {
   return {
     async plan(asked, capability, signal) {
       const { access, observation } = asked;
-      checkAllowedRoute(asked);
-      const route = routeByName(asked, routes);
-      const allowed = limitsOf(asked);
-      const mayUse = (provider: string, model: string) => mayUseModel(allowed, provider, model);
-      const mayUseProvider = (provider: string) => mayUseSomeOf(allowed, provider);
-      const expanded = await expandRoute(route, { ...options, routes, models, health, mayUse, mayUseProvider }, signal);
+      const { providers } = options;
+      const shown = access?.allowed;
+      checkAsked(asked, providers);
+      const route = routeByName(asked, routes, shown);
+      const use = { allowed: limitsOf(asked), shown, namesTargets: asked.name === undefined };
+      const expanded = await expandRoute(route, { providers, models, health, ...use }, signal);
       const { strategy } = expanded;
       const targets = allowedTargets(asked, expanded.targets);
       const leases: Lease[] = [];

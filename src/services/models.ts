@@ -3,7 +3,7 @@ import type { FindBestModelRequest, ModelsService } from "../../gen/livellm/v1/m
 import { callerAccess } from "../access/principal.ts";
 import { LivellmError } from "../core/error.ts";
 import { failureToProto } from "../messages/route.ts";
-import { mayUseModel, mayUseSomeOf } from "../routing/allowed-targets.ts";
+import { deniedUse, mayUseModel, mayUseSomeOf } from "../routing/allowed-use.ts";
 import { toFailure } from "../routing/failure.ts";
 import type { HealthMemory } from "../routing/health.ts";
 import type { KnownModel } from "../routing/known-model.ts";
@@ -42,7 +42,7 @@ export function createModelsService(options: ModelsServiceOptions): ServiceImpl<
       if (found) return { model: modelToProto(found) };
       const renewed = await models.renewed(provider, signal);
       const late = usable(renewed.models, values).find((model) => isNamed(model, id));
-      if (!late) throw noSuchModel(id, provider, shownOf(renewed, values));
+      if (!late) throw missingModel(id, provider, shownOf(renewed, values), values);
       return { model: modelToProto(late) };
     },
     async findBestModel(request, { signal, values }) {
@@ -63,10 +63,15 @@ function usable(models: readonly KnownModel[], values: ContextValues): readonly 
   return access ? models.filter(({ provider, id }) => mayUseModel(access.allowed, provider, id)) : models;
 }
 
-/** A provider that the caller may not use is one that there is not. */
+/** A provider that the caller may not use is refused whether it exists or not. */
 function mayUseProvider(values: ContextValues): (provider: string) => boolean {
   const access = callerAccess(values);
   return (provider) => mayUseSomeOf(access?.allowed, provider);
+}
+
+function refuseDenied(provider: string, field: string, values: ContextValues): void {
+  const allowed = callerAccess(values)?.allowed;
+  if (allowed && !mayUseSomeOf(allowed, provider)) throw deniedUse(provider, field, allowed);
 }
 
 function shownIds(registry: ModelsServiceOptions["registry"], values: ContextValues): readonly string[] {
@@ -86,8 +91,9 @@ async function listOf(
   { signal, values }: Pick<HandlerContext, "signal" | "values">,
 ): Promise<ModelList> {
   if (provider === undefined) return models.list(undefined, signal);
+  refuseDenied(provider, "provider", values);
   const config = registry.get(provider);
-  if (!config || !mayUseProvider(values)(provider)) throw noSuchProvider(provider, shownIds(registry, values));
+  if (!config) throw noSuchProvider(provider, shownIds(registry, values));
   if (!config.disabled) return models.list(provider, signal);
   const error = new LivellmError("failed_precondition", "unsupported", `the provider ${provider} is disabled`);
   return { models: [], failures: [{ provider, error }] };
@@ -111,8 +117,9 @@ function checkProviders(
   registry: ModelsServiceOptions["registry"],
   values: ContextValues,
 ): void {
-  const mayUse = mayUseProvider(values);
-  const unknown = requirements?.providers.find((id) => !registry.get(id) || !mayUse(id));
+  const named = requirements?.providers ?? [];
+  for (const id of named) refuseDenied(id, "requirements.providers", values);
+  const unknown = named.find((id) => !registry.get(id));
   if (unknown === undefined) return;
   throw noSuchProvider(unknown, shownIds(registry, values), { requirement: "providers" });
 }
@@ -124,6 +131,13 @@ function failuresToProto({ failures }: ModelList) {
 /** Sorts as provider and id do: no id of a provider has a character below the space. */
 function keyOf({ provider, id }: KnownModel): string {
   return `${provider}\u0000${id}`;
+}
+
+/** What it is called by may be another name than the one that the caller may use, so it was looked for first. */
+function missingModel(id: string, provider: string, shown: ModelList, values: ContextValues): LivellmError {
+  const allowed = callerAccess(values)?.allowed;
+  if (allowed && !mayUseModel(allowed, provider, id)) return deniedUse(`${provider}/${id}`, "id", allowed);
+  return noSuchModel(id, provider, shown);
 }
 
 function noSuchModel(id: string, provider: string, { models, failures }: ModelList): LivellmError {

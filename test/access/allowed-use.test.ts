@@ -40,13 +40,13 @@ describe("a token may use", () => {
       "no other provider",
       { allowedProviders: ["second"] },
       onLocal,
-      denied("route.targets[0]: the token may not use local/echo"),
+      denied("route.targets[0]: the token may not use local/echo, if it exists; ListModels tells what it may use"),
     ],
     [
       "no other provider in the second place either",
       { allowedProviders: ["second"] },
       { targets: [...onSecond.targets, ...onLocal.targets] },
-      denied("route.targets[1]: the token may not use local/echo"),
+      denied("route.targets[1]: the token may not use local/echo, if it exists; ListModels tells what it may use"),
     ],
     ["a model by its pattern", { allowedModels: ["ec*"] }, onLocal, "local"],
     ["a model of one provider", { allowedModels: ["second/*"] }, onSecond, "second"],
@@ -54,20 +54,20 @@ describe("a token may use", () => {
       "not that of another",
       { allowedModels: ["second/*"] },
       onLocal,
-      denied("route.targets[0]: the token may not use local/echo"),
+      denied("route.targets[0]: the token may not use local/echo, if it exists; ListModels tells what it may use"),
     ],
     [
       "no other model",
       { allowedModels: ["gpt*"] },
       onLocal,
-      denied("route.targets[0]: the token may not use local/echo"),
+      denied("route.targets[0]: the token may not use local/echo, if it exists; ListModels tells what it may use"),
     ],
     ["a default model that it names", { allowedModels: ["echo"] }, { targets: [{ provider: "second" }] }, "second"],
     [
       "not a default model that it does not name",
       { allowedModels: ["gpt*"] },
       { targets: [{ provider: "second" }] },
-      denied("route.targets[0]: the token may not use second"),
+      denied("route.targets[0]: the token may not use second, if it exists; ListModels tells what it may use"),
     ],
     ["a model alone, where it may", { allowedProviders: ["second"] }, { targets: [{ model: "echo" }] }, "second"],
     [
@@ -80,14 +80,14 @@ describe("a token may use", () => {
       "not a model alone that only others have",
       { allowedProviders: ["third"] },
       { targets: [{ model: "echo" }] },
-      denied("route.targets[0]: the token may not use echo"),
+      denied("route.targets[0]: the token may not use echo, if it exists; ListModels tells what it may use"),
     ],
     ["a route, as far as its targets are allowed", { allowedProviders: ["second"] }, { name: "both" }, "second"],
     [
       "not a route of whose targets none is allowed",
       { allowedProviders: ["third"] },
       { name: "both" },
-      denied('route.name: the token may use none of the targets of the route "both"'),
+      denied('route.name: the token may not use the route "both", if it exists; an administrator can allow it'),
     ],
     [
       "a route it names, whatever the targets",
@@ -105,7 +105,7 @@ describe("a token may use", () => {
       "no other route",
       { allowedRoutes: ["alone"] },
       { name: "both" },
-      denied('route.name: the token may not use the route "both"'),
+      denied('route.name: the token may not use the route "both", if it exists; it may use alone'),
     ],
     [
       "nothing but routes, when it names routes alone",
@@ -129,7 +129,9 @@ describe("a token may use", () => {
     expect(await answering({ inlineProvidersAllowed: true }, route)).not.toEqual(refused);
     const alone = { inlineProvidersAllowed: true, allowedRoutes: ["both"] };
     expect(await answering(alone, route)).not.toEqual(refused);
-    expect(await answering(alone, onLocal)).toEqual(denied("route.targets[0]: the token may not use local/echo"));
+    expect(await answering(alone, onLocal)).toEqual(
+      denied("route.targets[0]: the token may not use local/echo, if it exists; it may use the routes both"),
+    );
   });
 });
 
@@ -194,7 +196,7 @@ describe("ModelsService shows what the token may use", () => {
     const { secret } = await gateway.createToken({ allowedProviders: ["second"] });
     expect(await list(secret)).toEqual(all.filter((name) => name.startsWith("second/")));
     const get = (provider: string) => gateway.call("ModelsService/GetModel", { provider, id: "echo" }, secret);
-    expect([(await get("second")).status, (await get("local")).status]).toEqual([200, 404]);
+    expect([(await get("second")).status, (await get("local")).status]).toEqual([200, 403]);
     const { body } = await gateway.call("ModelsService/FindBestModel", { maxResults: 20 }, secret);
     const best = body.targets as unknown as readonly { readonly provider: string }[];
     expect(new Set(best.map(({ provider }) => provider))).toEqual(new Set(["second"]));
@@ -214,16 +216,103 @@ test("what a token may use counts for the targets that a request names, not for 
   });
 });
 
+describe("what a token may not use is answered alike, whether it exists or not", () => {
+  const route = { name: "both" };
+  const fallback = { targets: [{ provider: "second" }] };
+  test.each<[what: string, allowed: object, there: object, missing: object]>([
+    ["a provider", { allowedProviders: ["third"] }, onLocal, { targets: [{ provider: "nobody", model: "echo" }] }],
+    ["its default model", { allowedModels: ["gpt*"] }, fallback, { targets: [{ provider: "nobody" }] }],
+    ["a provider without one", { allowedModels: ["gpt*"] }, { targets: [{ provider: "local" }] }, fallback],
+    ["a model alone", { allowedProviders: ["third"] }, { targets: [{ model: "echo" }] }, { targets: [{ model: "x" }] }],
+    [
+      "a provider in front of a model",
+      { allowedProviders: ["third"] },
+      { targets: [{ model: "local/echo" }] },
+      { targets: [{ model: "nobody/echo" }] },
+    ],
+    ["a route", { allowedRoutes: ["alone"] }, route, { name: "nothing" }],
+    ["a route of which it may use nothing", { allowedProviders: ["third"] }, route, { name: "nothing" }],
+    ["a route of a model alone", { allowedProviders: ["third"] }, { name: "alone" }, { name: "nothing" }],
+    ["what is not a route", { allowedRoutes: ["alone"] }, onLocal, { targets: [{ provider: "nobody", model: "m" }] }],
+  ])("%s", async (_, allowed, there, missing) => {
+    const [refused, unknown] = [await answering(allowed, there), await answering(allowed, missing)];
+    expect(refused).toEqual([...denied(expect.stringContaining(": the token may ") as string)]);
+    expect(withoutNames(unknown)).toEqual(withoutNames(refused));
+  });
+
+  /** What the request itself has named. */
+  const withoutNames = (answer: unknown) =>
+    JSON.stringify(answer).replace(/(may not use (?:the route )?)\S+, if/, "$1X, if");
+
+  test("ModelsService", async () => {
+    const { secret } = await gateway.createToken({ allowedProviders: ["third"], allowedModels: ["gpt*"] });
+    const answer = async (rpc: string, request: object) => {
+      const { status, body } = await gateway.call(`ModelsService/${rpc}`, request, secret);
+      return `${status} ${withoutNames(body.message)}`;
+    };
+    const alike = async (rpc: string, requestFor: (provider: string) => object) => {
+      const refused = await answer(rpc, requestFor("local"));
+      expect(refused).toMatch(/^403 .*the token may not use X, if it exists/);
+      expect(await answer(rpc, requestFor("nobody"))).toBe(refused);
+    };
+    await alike("ListModels", (provider) => ({ provider }));
+    await alike("GetModel", (provider) => ({ provider, id: "echo" }));
+    await alike("FindBestModel", (provider) => ({ requirements: { providers: [provider] } }));
+    const oneModel = await gateway.createToken({ allowedModels: ["gpt*"] });
+    const get = (id: string) => gateway.call("ModelsService/GetModel", { provider: "local", id }, oneModel.secret);
+    expect([(await get("echo")).status, (await get("no-such-model")).status]).toEqual([403, 403]);
+  });
+
+  test("but an allowed name that means nothing, with none beside it that is not allowed", async () => {
+    expect(
+      await answering({ allowedProviders: ["third", "second"] }, { targets: [{ provider: "third", model: "m" }] }),
+    ).toEqual(["not_found", "REASON_NOT_FOUND", 'there is no provider "third"; there are: second']);
+    expect(await answering({ allowedRoutes: ["gone", "both"] }, { name: "gone" })).toEqual([
+      "not_found",
+      "REASON_NOT_FOUND",
+      'there is no route "gone"; there are: both',
+    ]);
+  });
+
+  test("an administrator and a token that may use all are told what there is", async () => {
+    const nowhere = { targets: [{ provider: "nobody", model: "m" }] };
+    expect(await answering({}, nowhere)).toEqual([
+      "not_found",
+      "REASON_NOT_FOUND",
+      expect.stringMatching(/^there is no provider "nobody"; there are: .*local/),
+    ]);
+    expect(await answering({}, { name: "nothing" })).toEqual([
+      "not_found",
+      "REASON_NOT_FOUND",
+      'there is no route "nothing"; there are: alone, both',
+    ]);
+    expect((await gateway.call("AgentService/Run", requestTo(nowhere.targets))).body.code).toBe("not_found");
+  });
+
+  test("a route that it may use says nothing of others where its targets are gone", async () => {
+    await admin("ProvidersService/CreateProvider", { provider: { id: "passing", kind: "local" } });
+    await admin("RoutesService/CreateRoute", {
+      route: { name: "stale", route: { targets: [{ provider: "passing", model: "echo" }] } },
+    });
+    await admin("ProvidersService/DeleteProvider", { id: "passing" });
+    expect(await answering({ allowedRoutes: ["stale"] }, { name: "stale" })).toEqual([
+      "not_found",
+      "REASON_NOT_FOUND",
+      'there is no provider "passing"; there are none that you may use',
+    ]);
+  });
+});
+
 describe("a token that may use one provider is told of no other", () => {
   test.each<[rpc: string, request: object, code: string]>([
-    ["AgentService/Run", requestTo([{ provider: "nobody", model: "m" }]), "not_found"],
-    ["AgentService/Run", requestTo([{ model: "no-such-model" }]), "not_found"],
-    ["AudioService/ListVoices", { provider: "nobody" }, "not_found"],
-    ["ModelsService/ListModels", { provider: "nobody" }, "not_found"],
-    ["ModelsService/ListModels", { provider: "silent" }, "not_found"],
-    ["ModelsService/GetModel", { provider: "silent", id: "m" }, "not_found"],
+    ["AgentService/Run", requestTo([{ provider: "nobody", model: "m" }]), "permission_denied"],
+    ["AgentService/Run", requestTo([{ model: "no-such-model" }]), "permission_denied"],
+    ["AudioService/ListVoices", { provider: "nobody" }, "permission_denied"],
+    ["ModelsService/ListModels", { provider: "nobody" }, "permission_denied"],
+    ["ModelsService/ListModels", { provider: "silent" }, "permission_denied"],
+    ["ModelsService/GetModel", { provider: "silent", id: "m" }, "permission_denied"],
     ["ModelsService/GetModel", { provider: "second", id: "nothing" }, "not_found"],
-    ["ModelsService/FindBestModel", { requirements: { providers: ["silent"] } }, "not_found"],
+    ["ModelsService/FindBestModel", { requirements: { providers: ["silent"] } }, "permission_denied"],
     ["ModelsService/ListModels", {}, "ok"],
   ])("%s %j", async (rpc, request, code) => {
     const silent = { id: "silent", kind: "openai-compatible", baseUrl: "http://127.0.0.1:1/v1" };
@@ -235,7 +324,7 @@ describe("a token that may use one provider is told of no other", () => {
     expect(body.code ?? "ok").toBe(code);
     // What the request itself names may be repeated.
     const told = JSON.stringify(body)
-      .replaceAll('\\"silent\\"', "")
+      .replaceAll("may not use silent, if it exists", "")
       .replaceAll(/"providerKind":"local"|"local":true/g, "");
     expect(told).not.toMatch(/silent|local/);
   });
