@@ -8,10 +8,26 @@ const nothing: Buffer = Buffer.alloc(0);
 /** A message as gRPC and Connect send it in a stream: one byte of flags, four of length, the bytes. */
 export function envelope(flags: number, bytes: Uint8Array): Buffer {
   const framed = Buffer.allocUnsafe(headBytes + bytes.length);
-  framed[0] = flags;
-  framed.writeUInt32BE(bytes.length, 1);
-  framed.set(bytes, headBytes);
+  putEnvelope(framed, 0, flags, bytes);
   return framed;
+}
+
+/** Messages one after the other, each as {@link envelope} has it, without flags. */
+export function envelopes(messages: readonly Uint8Array[]): Buffer {
+  let length = 0;
+  for (const message of messages) length += headBytes + message.length;
+  const framed = Buffer.allocUnsafe(length);
+  let at = 0;
+  for (const message of messages) at = putEnvelope(framed, at, 0, message);
+  return framed;
+}
+
+/** Returns where it ends. */
+function putEnvelope(into: Buffer, at: number, flags: number, bytes: Uint8Array): number {
+  into[at] = flags;
+  into.writeUInt32BE(bytes.length, at + 1);
+  into.set(bytes, at + headBytes);
+  return at + headBytes + bytes.length;
 }
 
 export interface EnvelopeRules {

@@ -10,6 +10,7 @@ import { type HotFace, hotFaceOf, hotTimeoutMs } from "./hot-face.ts";
 import { RequestStream, readOnly, readWhole } from "./hot-requests.ts";
 import { type HotAnswer, hotWriters } from "./hot-response.ts";
 import { Metadata } from "./metadata.ts";
+import { inPieces } from "./pieces.ts";
 import type { ExplainError } from "./refusal.ts";
 import { assignRequestId } from "./request-id.ts";
 
@@ -123,10 +124,10 @@ async function answer(hot: HotCall, maxBytes: number): Promise<void> {
     return;
   }
   for await (const messages of inBatches(answered.message)) {
-    for (const message of messages) {
+    for (const piece of inPieces(messages, codec.write)) {
       if (exchange.over) return;
-      // Waiting for each message to be written would be a turn of the event loop for each.
-      if (!writer.message(hot, header, codec.write(message))) await exchange.drained();
+      // Waiting for each to be written would be a turn of the event loop for each.
+      if (!writer.messages(hot, header, piece)) await exchange.drained();
     }
   }
   if (!exchange.over) writer.end(hot, { header, trailer });

@@ -4,7 +4,7 @@ import { codeToHttpStatus, endStreamFlag, endStreamToJson, errorToJson } from "@
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import { encodeGrpcMessage } from "./connect.ts";
-import { envelope } from "./hot-envelopes.ts";
+import { envelope, envelopes } from "./hot-envelopes.ts";
 import type { HotExchange } from "./hot-exchange.ts";
 import type { HotFace, HotFraming } from "./hot-face.ts";
 
@@ -28,17 +28,17 @@ export interface HotEnding {
 
 /** Writes the answer to one call. The head goes out with the first message of a stream, or with the end. */
 interface HotWriter {
-  /** One of a stream's messages. False when the caller should read first. */
-  message(answer: HotAnswer, header: Headers, bytes: Uint8Array): boolean;
+  /** Some of a stream's messages, in one write. False when the caller should read first. */
+  messages(answer: HotAnswer, header: Headers, all: readonly Uint8Array[]): boolean;
   end(answer: HotAnswer, ending: HotEnding): void;
 }
 
 /** How each framing is written. */
 export const hotWriters: Readonly<Record<HotFraming, HotWriter>> = {
   grpc: {
-    message({ exchange, face, requestId }, header, bytes) {
+    messages({ exchange, face, requestId }, header, all) {
       if (!exchange.headSent) exchange.headBeforeTrailers(headOf(face, requestId, header));
-      return exchange.write(envelope(0, bytes));
+      return exchange.write(envelopes(all));
     },
     end({ exchange, face, requestId }, { header, trailer, error, message }) {
       if (!exchange.headSent) exchange.headBeforeTrailers(headOf(face, requestId, header));
@@ -46,9 +46,9 @@ export const hotWriters: Readonly<Record<HotFraming, HotWriter>> = {
     },
   },
   "grpc-web": {
-    message: streamMessage,
+    messages: streamMessages,
     end(answer, { header, trailer, error, message }) {
-      if (message) streamMessage(answer, header, message);
+      if (message) streamMessages(answer, header, [message]);
       sendHead(answer, header);
       if (error) setTrailerStatus(trailer, error);
       else trailer.set("grpc-status", "0");
@@ -56,7 +56,7 @@ export const hotWriters: Readonly<Record<HotFraming, HotWriter>> = {
     },
   },
   "connect-stream": {
-    message: streamMessage,
+    messages: streamMessages,
     end(answer, { header, trailer, error }) {
       sendHead(answer, header);
       const status = JSON.stringify(endStreamToJson(trailer, error, undefined));
@@ -64,7 +64,7 @@ export const hotWriters: Readonly<Record<HotFraming, HotWriter>> = {
     },
   },
   "connect-unary": {
-    message() {
+    messages() {
       throw new Error("a unary answer is sent whole");
     },
     end: endConnectUnary,
@@ -81,9 +81,9 @@ function sendHead({ exchange, face, requestId }: HotAnswer, header: Headers): vo
   if (!exchange.headSent) exchange.head(headOf(face, requestId, header));
 }
 
-function streamMessage(answer: HotAnswer, header: Headers, bytes: Uint8Array): boolean {
+function streamMessages(answer: HotAnswer, header: Headers, all: readonly Uint8Array[]): boolean {
   sendHead(answer, header);
-  return answer.exchange.write(envelope(0, bytes));
+  return answer.exchange.write(envelopes(all));
 }
 
 function grpcTrailers(trailer: Headers, error: ConnectError | undefined): OutgoingHttpHeaders {

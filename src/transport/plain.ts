@@ -4,11 +4,13 @@ import type { ConnectError } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "pino";
 import { cancelled, LivellmError } from "../core/error.ts";
+import { inBatches } from "../streams/batches.ts";
 import type { CallOrigin } from "./call-origin.ts";
 import { timeoutMsOf } from "./call-timeout.ts";
 import type { Call, CallableMethod, StreamAnswer, UnaryAnswer } from "./dispatch.ts";
 import { Metadata } from "./metadata.ts";
 import { headerOf, type NodeRequest, type NodeResponse } from "./node-http.ts";
+import { inPieces } from "./pieces.ts";
 import { type ExplainError, errorObject, sendError, sendJson } from "./refusal.ts";
 import { BodyTooLarge, readBody } from "./request-body.ts";
 import { chooseFraming, type StreamFraming } from "./stream-framing.ts";
@@ -165,15 +167,17 @@ async function sendStream(
 ): Promise<void> {
   const { method, request, response, origin, registry } = plain;
   const framing = chooseFraming(headerOf(request, "accept"));
-  const messages = answered.message[Symbol.asyncIterator]();
+  const batches = inBatches(answered.message)[Symbol.asyncIterator]();
+  const record = (message: Message) =>
+    framing.message(toJsonString(method.desc.output, message, registry && { registry }));
   try {
-    let next = await messages.next();
+    let next = await batches.next();
     sendHead(response, framing, answered.header);
-    for (; !next.done; next = await messages.next()) {
-      if (response.destroyed) return;
-      const text = toJsonString(method.desc.output, next.value, registry && { registry });
-      const room = response.write(framing.message(text));
-      if (!room) await drained(response);
+    for (; !next.done; next = await batches.next()) {
+      for (const records of inPieces(next.value, record)) {
+        if (response.destroyed) return;
+        if (!response.write(records.join(""))) await drained(response);
+      }
     }
     response.end(framing.status());
   } catch (error) {
@@ -183,7 +187,7 @@ async function sendStream(
   } finally {
     // First the signal, then return(): a generator's return() waits for what it is waiting for.
     call.end();
-    await messages.return?.().catch(() => undefined);
+    await batches.return?.().catch(() => undefined);
   }
 }
 
