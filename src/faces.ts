@@ -48,7 +48,7 @@ export async function createFaces(options: FacesOptions): Promise<Faces> {
   const limits = { maxMessageBytes: config.maxRequestBytes };
   const common = { explainError, allowedOrigins: config.corsOrigins, limits, logger };
   const admit = createAdmission(gatekeeper, { logger, refused: telemetry.refused });
-  const handler = createHttpHandler({ ...common, routes, interceptors, admit });
+  const handler = createHttpHandler({ ...common, routes, interceptors, admit, hotPath: config.hotPath });
   const { dispatcher } = handler;
   // It logs whom it does not let in by itself.
   const admitSocket = createAdmission(gatekeeper, { refused: telemetry.refused });

@@ -7,6 +7,7 @@ import { RunRequestSchema, RunStreamRequestSchema } from "../../gen/livellm/v1/a
 import { ErrorDetailSchema } from "../../gen/livellm/v1/error_pb.ts";
 import { TranscribeStreamRequestSchema } from "../../gen/livellm/v1/transcription_service_pb.ts";
 import { LivellmError } from "../../src/core/error.ts";
+import { startAccessGateway } from "../access/access-gateway.ts";
 import { requestOf, startTestServer, type TestServer } from "./test-server.ts";
 
 const agent = {
@@ -330,4 +331,17 @@ test("a caller that resets its stream at any time does no harm", async () => {
   }
   const sent = { path: "/livellm.v1.AgentService/Run", headers, body: envelope(request("alive")), cuts: [] };
   expect((await send(sessions[0], sent)).trailers["grpc-status"]).toBe("0");
+});
+
+test.each([
+  ["on", null],
+  ["off", "gzip"],
+])("with LIVELLM_HOT_PATH=%s a long answer is compressed as %s", async (hotPath, encoding) => {
+  await using gateway = await startAccessGateway({ LIVELLM_HOT_PATH: hotPath });
+  const answer = await fetch(`${gateway.url}/livellm.v1.ProvidersService/ListProviderKinds`, {
+    method: "POST",
+    headers: { "content-type": "application/proto", "accept-encoding": "gzip" },
+  });
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get("content-encoding")).toBe(encoding);
 });
