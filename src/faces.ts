@@ -92,6 +92,7 @@ export async function createFaces(options: FacesOptions): Promise<Faces> {
         onStream: handler.handleStream,
         onUpgrade: (request, socket, head) =>
           void (compat.onUpgrade(request, socket, head) || webSocket.onUpgrade(request, socket, head)),
+        endCalls: handler.endCalls,
         ...config.connectionLimits,
         ...(options.accepted && { accepted: options.accepted }),
         ...(tls && { tls }),

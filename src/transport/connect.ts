@@ -26,6 +26,8 @@ export interface ConnectOptions {
   readonly maxMessageBytes: number;
   /** Throws when no new calls are taken; runs before the body of a call is read. */
   readonly gate: (context: HandlerContext) => void;
+  /** Ends the calls in progress, for its reason. */
+  readonly shutdown: AbortSignal;
   readonly logger: Logger;
   /** Knows what an Any may hold, in JSON. The contract has none. */
   readonly registry?: Registry;
@@ -91,6 +93,7 @@ function createHandlers({
   interceptors,
   maxMessageBytes,
   gate,
+  shutdown,
   registry,
 }: ConnectOptions): readonly UniversalHandler[] {
   const options: ConnectRouterOptions = {
@@ -99,6 +102,7 @@ function createHandlers({
     // Not brotli: node's default quality costs more than it saves on a message that is sent once.
     acceptCompression: [compressionGzip],
     requestGate: gate,
+    shutdownSignal: shutdown,
   };
   const router = createConnectRouter(options);
   for (const { method, impl } of methodsOf(routes)) {

@@ -51,6 +51,8 @@ export interface CallableMethod {
 /** Finds methods by the path of their RPC, such as `/livellm.v1.AgentService/Run`. */
 export interface Dispatcher {
   find(path: string): CallableMethod | undefined;
+  /** Ends the calls in progress, for this reason. */
+  endCalls(reason: LivellmError): void;
 }
 
 /** Next in an interceptor chain; Connect does not export the type. */
@@ -68,10 +70,16 @@ const over = new Error("the call is over");
  * Connect's adapter does for gRPC, gRPC-Web and Connect.
  */
 export function createDispatcher(routes: readonly ServiceRoute[], interceptors: readonly Interceptor[]): Dispatcher {
+  const inProgress = new Set<CallContext>();
   const methods = new Map(
-    methodsOf(routes).map((spec) => [pathOfMethod(spec.method), createCallableMethod(spec, interceptors)]),
+    methodsOf(routes).map((spec) => [pathOfMethod(spec.method), createCallableMethod(spec, interceptors, inProgress)]),
   );
-  return { find: (path) => methods.get(path) };
+  return {
+    find: (path) => methods.get(path),
+    endCalls(reason) {
+      for (const call of inProgress) call.abort(reason);
+    },
+  };
 }
 
 function pathOfMethod(method: DescMethod): string {
@@ -79,18 +87,26 @@ function pathOfMethod(method: DescMethod): string {
 }
 
 /** The chain is made once for a method, not for each call; it finds its call by `contextKey`. */
-function createCallableMethod(spec: MethodImplSpec, interceptors: readonly Interceptor[]): CallableMethod {
+function createCallableMethod(
+  spec: MethodImplSpec,
+  interceptors: readonly Interceptor[],
+  inProgress: Set<CallContext>,
+): CallableMethod {
   const chain = interceptors.reduceRight<Invoke>((next, interceptor) => interceptor(next), invocation(spec));
   return {
     desc: spec.method,
     start(start) {
       const context = createContext(spec.method, start);
+      inProgress.add(context);
       const respond = (request: Message | AsyncIterable<Message>) => chain(intercepted(spec, context, request));
       return {
         context,
         respond,
         answers: (requests) => answers(spec, context, respond, requests),
-        end: (reason = over) => context.abort(reason),
+        end(reason = over) {
+          inProgress.delete(context);
+          context.abort(reason);
+        },
       };
     },
   };

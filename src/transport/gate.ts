@@ -25,3 +25,12 @@ export function createGate(): Gate {
     },
   };
 }
+
+/** What calls end with that a shutdown does not wait for any longer. */
+export function cutByShutdown(): LivellmError {
+  return new LivellmError(
+    "unavailable",
+    "overloaded",
+    "this server has shut down before the call was over; try again, elsewhere if you can",
+  );
+}

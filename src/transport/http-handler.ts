@@ -10,7 +10,7 @@ import { chooseFace } from "./choose-face.ts";
 import { createConnectHandler } from "./connect.ts";
 import { createCors } from "./cors.ts";
 import { type CallableMethod, createDispatcher, type Dispatcher } from "./dispatch.ts";
-import { createGate } from "./gate.ts";
+import { createGate, cutByShutdown } from "./gate.ts";
 import { Http1Exchange, Http2Exchange } from "./hot-exchange.ts";
 import { createHotPath } from "./hot-path.ts";
 import {
@@ -56,6 +56,8 @@ export interface HttpHandler {
   readonly dispatcher: Dispatcher;
   /** From now on new calls get `unavailable`, those of the health service excepted. */
   drain(): void;
+  /** Ends the calls in progress with `unavailable`, those of the dispatcher's other faces too. */
+  endCalls(): void;
 }
 
 /** Answers a request that came over HTTP/2, or returns false and has not touched it. */
@@ -73,7 +75,8 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
   const dispatcher = createDispatcher(options.routes, options.interceptors);
   const gate = createGate();
   const cors = createCors(options.allowedOrigins);
-  const serveMethod = createMethodServer(options, gate.assertOpen);
+  const shutdown = new AbortController();
+  const serveMethod = createMethodServer(options, gate.assertOpen, shutdown.signal);
 
   const hotPath = createHotPath({
     dispatcher,
@@ -122,16 +125,21 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
     handle(request, response);
     return true;
   };
-  return { handle, handleCall, handleStream, dispatcher, drain: gate.close };
+  const endCalls = () => {
+    shutdown.abort(cutByShutdown());
+    dispatcher.endCalls(shutdown.signal.reason);
+  };
+  return { handle, handleCall, handleStream, dispatcher, drain: gate.close, endCalls };
 }
 
 /** Serves a request on the path of an RPC by the face that fits it. */
-function createMethodServer(options: HttpHandlerOptions, assertOpen: (service: string) => void) {
+function createMethodServer(options: HttpHandlerOptions, assertOpen: (service: string) => void, shutdown: AbortSignal) {
   const { explainError, logger, registry, admit } = options;
   const { maxMessageBytes } = options.limits;
   const serveConnect = createConnectHandler({
     ...options,
     maxMessageBytes,
+    shutdown,
     gate: ({ service, method, requestHeader }) => {
       const requestId = requestHeader.get("x-request-id") ?? "";
       try {

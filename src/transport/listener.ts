@@ -34,6 +34,8 @@ export interface ListenOptions {
   readonly maxConnections?: number;
   /** HTTP/2 connections so old are told to go elsewhere, and their calls finish; never when unset or 0. */
   readonly maxConnectionAgeMs?: number;
+  /** Ends the calls under way, each with its status, once the grace period of a shutdown is over. */
+  readonly endCalls?: () => void;
   /** With it no port is opened: these connections are served. */
   readonly accepted?: AcceptedConnections;
   /** With it the port speaks TLS, and nothing else. */
@@ -45,7 +47,7 @@ export interface Listening {
   readonly url: string;
   /**
    * Stops taking connections, tells HTTP/2 clients to go elsewhere (GOAWAY), lets calls in flight finish for `graceMs` at
-   * most, then cuts what is left. Resolves when every connection is closed; may be called again to shorten the grace.
+   * most, then ends them, and a second later cuts what is left. Resolves when every connection is closed; may be called again to shorten the grace.
    */
   close(graceMs?: number): Promise<void>;
 }
@@ -84,7 +86,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   return {
     port,
     url: serverUrl({ host: options.host, port, secure: options.tls !== undefined }),
-    close: createClose(stop, sessions, connections),
+    close: createClose(stop, { sessions, connections, endCalls: options.endCalls }),
   };
 }
 
@@ -202,19 +204,33 @@ function follow(server: http.Server, accepted: AcceptedConnections, port: number
   };
 }
 
-function createClose(stop: () => void, sessions: Set<http2.Http2Session>, connections: Connections) {
+/** What a shutdown ends. */
+interface Open {
+  readonly sessions: ReadonlySet<http2.Http2Session>;
+  readonly connections: Connections;
+  readonly endCalls: (() => void) | undefined;
+}
+
+/** For the statuses of calls that were ended to reach their callers. */
+const lastWordsMs = 1_000;
+
+function createClose(stop: () => void, { sessions, connections, endCalls }: Open) {
   let closed: Promise<void> | undefined;
   const begin = () => {
     stop();
     for (const session of sessions) session.close();
     return connections.close();
   };
+  const cut = () => {
+    for (const socket of connections.open) socket.destroy();
+  };
   return async (graceMs = 5_000): Promise<void> => {
     closed ??= begin();
-    const force = setTimeout(() => {
-      for (const socket of connections.open) socket.destroy();
-    }, graceMs);
+    const timers = [
+      ...(endCalls ? [setTimeout(endCalls, graceMs)] : []),
+      setTimeout(cut, endCalls ? graceMs + lastWordsMs : graceMs),
+    ];
     await closed;
-    clearTimeout(force);
+    for (const timer of timers) clearTimeout(timer);
   };
 }

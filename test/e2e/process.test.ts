@@ -66,15 +66,22 @@ describe("SIGTERM", () => {
     expect(await gateway.ended).toBe(0);
   });
 
-  test("cuts what is left after the grace period", async () => {
+  test("ends what is left after the grace period as unavailable, on every face", async () => {
     const gateway = await startGateway({ env: { LIVELLM_SHUTDOWN_GRACE_MS: "300" } });
-    const [face] = faces;
     const stalls = echoRequest("a b c", { stall_after_words: 1 });
-    const outcome = face?.runStream(gateway.url, stalls, AbortSignal.timeout(20_000), (event) => {
-      if (event.textDelta) gateway.kill("SIGTERM");
-    });
+    const started = faces.map(() => Promise.withResolvers<void>());
+    const outcomes = faces.map((face, i) =>
+      face.runStream(gateway.url, stalls, AbortSignal.timeout(20_000), (event) => {
+        if (event.textDelta) started[i]?.resolve();
+      }),
+    );
+    await Promise.all(started.map(({ promise }) => promise));
+    gateway.kill("SIGTERM");
     expect(await gateway.ended).toBe(0);
-    expect((await outcome)?.status.code).not.toBe("ok");
+    const statuses = (await Promise.all(outcomes)).map(({ status }) => status);
+    const words = expect.stringContaining("shut down");
+    const cut = { code: "unavailable", message: words, detail: { reason: "REASON_OVERLOADED" } };
+    expect(statuses).toMatchObject(faces.map(() => cut));
   });
 });
 

@@ -2,11 +2,12 @@ import { once } from "node:events";
 import http2 from "node:http2";
 import net from "node:net";
 import { text } from "node:stream/consumers";
-import { createClient } from "@connectrpc/connect";
-import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
+import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { afterEach, describe, expect, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { AgentService } from "../../gen/livellm/v1/agent_service_pb.ts";
+import { faces } from "../support/faces.ts";
 import { createGrpcClient } from "../support/grpc-client.ts";
 import {
   post,
@@ -44,7 +45,7 @@ async function connect(
   return { socket, received: () => Buffer.concat(chunks), closed };
 }
 
-/** An agent whose streams go on until they are let go. */
+/** An agent whose answers go on until they are let go. */
 function gatedAgent() {
   const gate = Promise.withResolvers<void>();
   const calls: AbortSignal[] = [];
@@ -52,6 +53,12 @@ function gatedAgent() {
     open: gate.resolve,
     calls,
     agent: {
+      async run(_: unknown, { signal }: { signal: AbortSignal }) {
+        calls.push(signal);
+        await Promise.race([gate.promise, new Promise((resolve) => signal.addEventListener("abort", resolve))]);
+        signal.throwIfAborted();
+        return { text: "last" };
+      },
       async *runStream(_: unknown, { signal }: { signal: AbortSignal }) {
         calls.push(signal);
         yield { event: { case: "textDelta" as const, value: { text: "first" } } };
@@ -60,6 +67,20 @@ function gatedAgent() {
       },
     },
   };
+}
+
+const unaryTransports: readonly (readonly [string, (baseUrl: string) => Transport])[] = [
+  ["gRPC", (baseUrl) => createGrpcTransport({ baseUrl })],
+  ["gRPC-Web", (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: "1.1" })],
+  ["Connect", (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "1.1", useBinaryFormat: true })],
+  ["plain HTTP", (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "1.1" })],
+];
+
+async function failureOf(call: Promise<unknown>): Promise<ConnectError> {
+  return call.then(
+    () => Promise.reject(new Error("the call has not failed")),
+    (error: unknown) => ConnectError.from(error),
+  );
 }
 
 describe("one port", () => {
@@ -217,13 +238,43 @@ describe("a shutdown", () => {
     expect(performance.now() - startMs, "closes as soon as the last call is over").toBeLessThan(2_000);
   });
 
-  test("cuts what has not finished when the grace is over", async () => {
-    const gated = gatedAgent();
-    const server = await start({ agent: gated.agent });
-    const response = await post(server.url + runStreamPath, requestOf("x"));
-    await server.close(50);
-    await until(() => gated.calls[0]?.aborted === true, 100);
-    await expect(response.text()).rejects.toThrow();
+  describe.each([true, false])("when the grace is over (hot path: %s)", (hotPath) => {
+    test.each(faces)("ends what has not finished over $name as unavailable", async (face) => {
+      const gated = gatedAgent();
+      const server = await start({ agent: gated.agent, hotPath });
+      const begun = Promise.withResolvers<void>();
+      const outcome = face.runStream(server.url, requestOf("x"), AbortSignal.timeout(10_000), () => begun.resolve());
+      await begun.promise;
+      await server.close(20);
+      expect(gated.calls[0]?.aborted).toBe(true);
+      const { status } = await outcome;
+      expect(status).toMatchObject({
+        code: "unavailable",
+        message: expect.stringContaining("shut down"),
+        detail: { reason: "REASON_OVERLOADED" },
+      });
+      expect(server.log.filter(({ msg }) => msg === "rpc")).toMatchObject([{ code: "unavailable" }]);
+    });
+
+    test.each(unaryTransports)("answers what waits for its answer over %s with unavailable", async (_, transport) => {
+      const gated = gatedAgent();
+      const server = await start({ agent: gated.agent, hotPath });
+      const failure = failureOf(createClient(AgentService, transport(server.url)).run(requestOf("x")));
+      await until(() => gated.calls.length === 1);
+      await server.close(20);
+      expect(await failure).toMatchObject({ code: Code.Unavailable, details: [{ type: "livellm.v1.ErrorDetail" }] });
+    });
+  });
+
+  test("cuts who has not sent or read to the end a second after the grace", async () => {
+    const server = await start();
+    const half = await connect(server);
+    half.socket.write(
+      `POST ${runPath} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{`,
+    );
+    await until(() => half.socket.bytesWritten > 100);
+    await server.close(20);
+    await half.closed;
   });
 
   test("does not wait for connections that are idle or have said nothing", async () => {

@@ -52,6 +52,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     host: "127.0.0.1",
     handler: handler.handle,
     onStream: handler.handleStream,
+    endCalls: handler.endCalls,
     ...options.listen,
   });
   return {

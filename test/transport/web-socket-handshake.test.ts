@@ -175,16 +175,16 @@ describe("while the server drains", () => {
     expect(performance.now() - began, "closes as soon as the last socket is").toBeLessThan(2_000);
   });
 
-  test("what has not finished is cut when the grace is over", async () => {
+  test("what has not finished ends as unavailable when the grace is over", async () => {
     const server = await start();
     const busy = await open(server, transcribePath);
     busy.send({ start: { route: requestOf("x").route, format: { mimeType: "audio/pcm", sampleRateHertz: 16000 } } });
     await until(() => busy.frames.length === 1);
     server.drain();
     await server.close(20);
-    expect(await busy.closed).toMatchObject({ code: 1006 });
-    await until(() => server.log.some(({ msg }) => msg === "rpc"));
-    expect(server.log.filter(({ msg }) => msg === "rpc")).toMatchObject([{ code: "canceled", face: "websocket" }]);
+    expect(await busy.status()).toMatchObject({ code: "unavailable", message: expect.stringContaining("shut down") });
+    expect(await busy.closed).toMatchObject({ code: 1000 });
+    expect(server.log.filter(({ msg }) => msg === "rpc")).toMatchObject([{ code: "unavailable", face: "websocket" }]);
   });
 });
 

@@ -6,6 +6,7 @@ import { createErrorExplainer } from "../../src/interceptors/explain-error.ts";
 import { createInterceptors } from "../../src/interceptors/index.ts";
 import { callOriginKey } from "../../src/transport/call-origin.ts";
 import { createDispatcher } from "../../src/transport/dispatch.ts";
+import { cutByShutdown } from "../../src/transport/gate.ts";
 import { createHealth } from "../../src/transport/health.ts";
 import { createWebSocketFace, type WebSocketTimes } from "../../src/transport/web-socket.ts";
 import { echoRoutes } from "./echo-services.ts";
@@ -28,15 +29,18 @@ export async function startWebSocketServer(options: WebSocketServerOptions = {})
     originKey: callOriginKey,
     limits: { maxMediaBytes: 1024 * 1024 },
   });
+  const dispatcher = createDispatcher([...routes, health.route], interceptors);
   const face = createWebSocketFace({
-    dispatcher: createDispatcher([...routes, health.route], interceptors),
+    dispatcher,
     explainError,
     allowedOrigins: options.allowedOrigins ?? [],
     limits: { maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024 },
     logger,
     times: options.times,
   });
-  const server = await startTestServer({ ...options, listen: { ...options.listen, onUpgrade: face.onUpgrade } });
+  const endCalls = () => dispatcher.endCalls(cutByShutdown());
+  const listen = { ...options.listen, onUpgrade: face.onUpgrade, endCalls };
+  const server = await startTestServer({ ...options, listen });
   return {
     ...server,
     log,
