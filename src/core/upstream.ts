@@ -53,6 +53,8 @@ export interface UpstreamSocket {
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
   /** Resolves when there is room for more. */
   send(data: string | Uint8Array): Promise<void>;
+  /** A text message that is UTF-8 already, and nobody's to change any more. Resolves when there is room for more. */
+  sendText(utf8: Uint8Array): Promise<void>;
   close(code?: number): void;
 }
 

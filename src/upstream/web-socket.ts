@@ -65,7 +65,8 @@ export async function openSocket(
   return {
     messages: channel,
     closed: closed.promise,
-    send: (data) => send(socket, data, signal),
+    send: (data) => send(socket, { data, binary: typeof data !== "string" }, signal),
+    sendText: (data) => send(socket, { data, binary: false }, signal),
     close: (code = 1000) => socket.close(code),
   };
 }
@@ -104,13 +105,18 @@ function refusal(
   });
 }
 
+interface Message {
+  readonly data: string | Uint8Array;
+  readonly binary: boolean;
+}
+
 /** Waits while too much is on its way: a slow vendor slows the caller. */
-function send(socket: WebSocket, data: string | Uint8Array, signal: AbortSignal): Promise<void> {
+function send(socket: WebSocket, { data, binary }: Message, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.reject(signal.reason);
   if (socket.readyState !== WebSocket.OPEN) return Promise.resolve(); // the reader of `messages` learns why
   return new Promise((resolve) => {
     const waits = socket.bufferedAmount > highWaterBytes;
-    socket.send(data, () => waits && resolve());
+    socket.send(data, { binary }, () => waits && resolve());
     if (!waits) resolve();
   });
 }

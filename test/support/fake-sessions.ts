@@ -118,7 +118,8 @@ function newSession(
     closed: new Promise((resolve) => socket.once("close", (code) => resolve({ code }))),
   };
   const handle = serve(session);
-  socket.on("message", (data: RawData) => {
+  socket.on("message", (data: RawData, isBinary: boolean) => {
+    if (isBinary) return socket.close(1003, "messages of JSON are text");
     const message = JSON.parse(data.toString()) as Message;
     if (!forgets) received.push(message);
     for (const watch of [...watchers]) watch(message);

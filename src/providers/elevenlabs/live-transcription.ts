@@ -3,8 +3,8 @@ import type { ProviderConnection } from "../../core/provider.ts";
 import type { LiveEvent, LiveInput, LiveTranscription, LiveTranscriptionRequest } from "../../core/transcription.ts";
 import type { Upstream, UpstreamSocket } from "../../core/upstream.ts";
 import type { Usage } from "../../core/usage.ts";
+import { audioHere, audioWriter } from "../openai-compatible/audio-message.ts";
 import { text } from "../openai-compatible/json-fields.ts";
-import { writeJson } from "../openai-compatible/json-text.ts";
 import { exchange } from "../openai-compatible/realtime-exchange.ts";
 import {
   closedTooSoon,
@@ -180,13 +180,13 @@ class Microphone {
   async #send(audio: Uint8Array, commit: boolean): Promise<void> {
     const message = {
       message_type: "input_audio_chunk",
-      audio_base_64: Buffer.from(audio).toString("base64"),
+      audio_base_64: audioHere,
       commit,
       sample_rate: this.#format.sampleRateHertz,
       ...(this.#previousText && { previous_text: this.#previousText }),
     };
     this.#previousText = "";
-    await this.#socket.send(writeJson(message));
+    await this.#socket.sendText(audioWriter(message)(audio));
   }
 
   #toMs(bytes: number): number {

@@ -1,18 +1,18 @@
 import type { LiveClientRealtimeInput } from "@google/genai";
 import type { TurnDetection } from "../../core/transcription.ts";
-import { base64 } from "../openai-compatible/media.ts";
+import { audioHere, audioWriter } from "../openai-compatible/audio-message.ts";
 import { liveFormat } from "./live-request.ts";
 import type { LiveSocket } from "./live-socket.ts";
 
 /** Sends the user's audio, and the marks of its turns. */
 export class Microphone {
   ended = false;
-  readonly #session: Pick<LiveSocket, "send">;
+  readonly #session: Pick<LiveSocket, "send" | "sendText">;
   readonly #manual: boolean;
   #open = false;
   #turns = 0;
 
-  constructor(session: Pick<LiveSocket, "send">, { mode }: TurnDetection) {
+  constructor(session: Pick<LiveSocket, "send" | "sendText">, { mode }: TurnDetection) {
     this.#session = session;
     this.#manual = mode === "manual";
   }
@@ -31,8 +31,7 @@ export class Microphone {
     if (audio.length === 0) return;
     if (this.#manual && !this.#open) await this.#send({ activityStart: {} });
     this.#open = true;
-    const mimeType = `${liveFormat.mimeType};rate=${liveFormat.sampleRateHertz}`;
-    await this.#send({ audio: { data: base64(audio), mimeType } });
+    await this.#session.sendText(toAudioMessage(audio));
   }
 
   async end(): Promise<void> {
@@ -52,3 +51,8 @@ export class Microphone {
     await this.#session.send({ realtimeInput });
   }
 }
+
+const mimeType = `${liveFormat.mimeType};rate=${liveFormat.sampleRateHertz}`;
+const toAudioMessage = audioWriter({
+  realtimeInput: { audio: { data: audioHere, mimeType } } satisfies LiveClientRealtimeInput,
+});

@@ -15,6 +15,8 @@ export interface LiveSocket {
   /** What the server says next. Ends when it closes, whatever the code. */
   readonly messages: AsyncIterator<JsonObject>;
   send(message: object): Promise<void>;
+  /** A message that is JSON in UTF-8 already. */
+  sendText(json: Uint8Array): Promise<void>;
   /** The error when it closed before it had sent what `missing` names. */
   closedBefore(missing: string): Promise<LivellmError>;
 }
@@ -34,7 +36,7 @@ export async function setUp(socket: UpstreamSocket, setup: object): Promise<Live
   const send = (message: object) => socket.send(writeJson(message));
   await send({ setup });
   const id = await untilSetUp(socket, messages);
-  return { id, messages, send, closedBefore: (missing) => closedTooSoon(socket, missing) };
+  return { id, messages, send, sendText: socket.sendText, closedBefore: (missing) => closedTooSoon(socket, missing) };
 }
 
 /** The server sends JSON in binary messages. */

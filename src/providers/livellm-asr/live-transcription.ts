@@ -5,11 +5,11 @@ import type { ProviderConnection } from "../../core/provider.ts";
 import type { Warning } from "../../core/route.ts";
 import type { LiveEvent, LiveInput, LiveTranscription, LiveTranscriptionRequest } from "../../core/transcription.ts";
 import type { Upstream, UpstreamSocket } from "../../core/upstream.ts";
+import { audioHere, audioWriter } from "../openai-compatible/audio-message.ts";
 import { unreadableAnswer } from "../openai-compatible/broken-stream.ts";
 import { requestHeaders } from "../openai-compatible/endpoint.ts";
 import { explainOpenAIError } from "../openai-compatible/error.ts";
 import { text } from "../openai-compatible/json-fields.ts";
-import { writeJson } from "../openai-compatible/json-text.ts";
 import { newNotes } from "../openai-compatible/notes.ts";
 import { refuseReservedOptions } from "../openai-compatible/options.ts";
 import { exchange } from "../openai-compatible/realtime-exchange.ts";
@@ -212,10 +212,12 @@ class Recogniser {
 
   async #send(sent: Sent, audio: Uint8Array): Promise<void> {
     this.#sent.push(sent);
-    const message = { audio: Buffer.from(audio).toString("base64"), final: "flush" in sent };
-    await this.#socket.send(writeJson(message));
+    await this.#socket.sendText("flush" in sent ? toFlush(audio) : toChunk(audio));
   }
 }
+
+const toChunk = audioWriter({ audio: audioHere, final: false });
+const toFlush = audioWriter({ audio: audioHere, final: true });
 
 function readAnswer(message: JsonObject): Answer {
   const speechProbability = numberOf(message.speech_prob);

@@ -156,8 +156,7 @@ class Conversation {
   }
 
   async #append(audio: Uint8Array): Promise<void> {
-    if (audio.length === 0) return;
-    await this.#session.send({ type: "input_audio_buffer.append", audio: Buffer.from(audio).toString("base64") });
+    if (audio.length > 0) await this.#session.append(audio);
   }
 
   async #create(item: object): Promise<void> {

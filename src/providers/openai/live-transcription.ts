@@ -1,8 +1,4 @@
-import type {
-  InputAudioBufferAppendEvent,
-  InputAudioBufferClearEvent,
-  InputAudioBufferCommitEvent,
-} from "openai/resources/realtime/realtime";
+import type { InputAudioBufferClearEvent, InputAudioBufferCommitEvent } from "openai/resources/realtime/realtime";
 import type { ProviderConnection } from "../../core/provider.ts";
 import type { LiveEvent, LiveInput, LiveTranscription, LiveTranscriptionRequest } from "../../core/transcription.ts";
 import type { Upstream } from "../../core/upstream.ts";
@@ -95,8 +91,7 @@ class Microphone {
   }
 
   async #append(audio: Uint8Array): Promise<void> {
-    const event = { type: "input_audio_buffer.append", audio: Buffer.from(audio).toString("base64") } as const;
-    if (audio.length > 0) await this.#session.send(event satisfies InputAudioBufferAppendEvent);
+    if (audio.length > 0) await this.#session.append(audio);
   }
 
   /** Each commit of the caller's ends one turn; a server that finds turns has ended that of an empty buffer itself. */

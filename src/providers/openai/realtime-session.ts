@@ -1,7 +1,8 @@
-import type { SessionUpdateEvent } from "openai/resources/realtime/realtime";
+import type { InputAudioBufferAppendEvent, SessionUpdateEvent } from "openai/resources/realtime/realtime";
 import type { JsonObject } from "../../core/json.ts";
 import type { ProviderConnection } from "../../core/provider.ts";
 import type { Upstream, UpstreamSocket } from "../../core/upstream.ts";
+import { audioHere, audioWriter } from "../openai-compatible/audio-message.ts";
 import { dialects } from "../openai-compatible/dialects.ts";
 import { requestHeaders } from "../openai-compatible/endpoint.ts";
 import { explainOpenAIError, streamError } from "../openai-compatible/error.ts";
@@ -15,6 +16,8 @@ export interface RealtimeSession {
   /** What the server says next, one JSON object at a time. Ends when it closes, whatever the code. */
   readonly events: AsyncIterator<JsonObject>;
   send(event: object): Promise<void>;
+  /** Adds audio to the server's buffer. */
+  append(audio: Uint8Array): Promise<void>;
   /** The error when it closed before it had sent what `missing` names. */
   closedBefore(missing: string): ReturnType<typeof closedTooSoon>;
 }
@@ -40,6 +43,7 @@ export function openRealtime(
 export async function startSession(socket: UpstreamSocket, session: object): Promise<RealtimeSession> {
   const events = readEvents(socket);
   const send = (event: object) => socket.send(writeJson(event));
+  const append = (audio: Uint8Array) => socket.sendText(toAppendEvent(audio));
   await send({ type: "session.update", session: session as SessionUpdateEvent["session"] });
   let id: string | undefined;
   for (;;) {
@@ -48,9 +52,14 @@ export async function startSession(socket: UpstreamSocket, session: object): Pro
     if (event.type === "error") throw streamError(object(event.error), id);
     id = text(object(event.session).id) || id;
     if (event.type !== "session.updated") continue;
-    return { id, events, send, closedBefore: (missing) => closedTooSoon(socket, missing) };
+    return { id, events, send, append, closedBefore: (missing) => closedTooSoon(socket, missing) };
   }
 }
+
+const toAppendEvent = audioWriter({
+  type: "input_audio_buffer.append",
+  audio: audioHere,
+} satisfies InputAudioBufferAppendEvent);
 
 async function* readEvents(socket: UpstreamSocket): AsyncGenerator<JsonObject> {
   for await (const message of socket.messages) yield readMessage(message);
