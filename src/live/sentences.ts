@@ -6,7 +6,8 @@ const longest = 500;
 
 /**
  * Cuts a text that is still being written into sentences, by the rules of Unicode (UAX #29) for its language. Pieces are
- * joined as they are; what is given back is trimmed, and nothing without a letter, a digit or a symbol is.
+ * joined as they are; what is given back is trimmed. What has neither a letter nor a digit is left out: models write emoji
+ * behind their last sentence, and a voice that is sent one alone refuses it or makes no sound, which would end the session.
  */
 export class SentenceSplitter {
   readonly #segmenter: Intl.Segmenter;
@@ -51,7 +52,7 @@ export class SentenceSplitter {
 }
 
 function speakable(texts: readonly string[]): readonly string[] {
-  return texts.map((text) => text.trim()).filter((text) => /[\p{L}\p{N}\p{S}]/u.test(text));
+  return texts.map((text) => text.trim()).filter((text) => /[\p{L}\p{N}]/u.test(text));
 }
 
 /** Behind the last clause that fits, else the last word, else in the middle of one; never inside a character. */

@@ -40,6 +40,11 @@ describe("a text that is being written", () => {
   test("what cannot be spoken is left out", () => {
     expect(split([" … ", "\n\n", "—"])).toEqual({ soon: [], rest: [] });
     expect(split(["€5"]).rest).toEqual(["€5"]);
+    expect(split(["I have booked your table for two people. 👍"])).toEqual({
+      soon: ["I have booked your table for two people."],
+      rest: [],
+    });
+    expect(split(["Done 👍 and dusted."]).rest).toEqual(["Done 👍 and dusted."]);
   });
 
   test("a language code that is none is no error", () =>
