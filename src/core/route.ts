@@ -77,7 +77,7 @@ export interface RouteResult {
 
 /** Something that was done differently from what was asked, without failing the call. */
 export interface Warning {
-  /** `option-ignored`, `option-clamped`, `audio-resampled`, `part-dropped`, `provider-state-dropped`, … */
+  /** `option-ignored`, `option-clamped`, `audio-resampled`, `text-split`, `part-dropped`, `provider-state-dropped`, … */
   readonly code: string;
   readonly message: string;
   /** The request field, in JSON names; empty for the call as a whole. */

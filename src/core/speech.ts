@@ -63,14 +63,19 @@ export interface Speech {
   /** The forms that the model makes by itself, the preferred one first; a rate of 0 is the model's own. */
   formats(model: string): readonly AudioFormat[];
   stream(request: SpeechRequest, signal: AbortSignal): AsyncIterable<SpeechEvent>;
-  /** For vendors that take a text while it is written. `response` means that the session is accepted. */
-  duplex?(
-    request: Omit<SpeechRequest, "text">,
-    input: AsyncIterable<SpeechInput>,
-    signal: AbortSignal,
-  ): AsyncIterable<SpeechEvent>;
+  /** The most characters that the model takes as one text; absent or undefined: as many as there are. */
+  longestText?(model: string): number | undefined;
+  /** For models that take a text while it is written; undefined for the others. */
+  duplex?(model: string): SpeechSession | undefined;
   voices?(query: VoiceQuery, signal: AbortSignal): Promise<readonly Voice[]>;
 }
+
+/** Speaks a text while it is written. `response` means that the session is accepted. */
+export type SpeechSession = (
+  request: Omit<SpeechRequest, "text">,
+  input: AsyncIterable<SpeechInput>,
+  signal: AbortSignal,
+) => AsyncIterable<SpeechEvent>;
 
 /** Which voices are wanted; empty: all. */
 export interface VoiceQuery {

@@ -22,8 +22,9 @@ export class SentenceQueue {
   #ended = false;
   #changed = Promise.withResolvers<void>();
 
-  constructor(languageCode: string) {
-    this.#splitter = new SentenceSplitter(languageCode);
+  /** `longest` is the most characters of a sentence; undefined: as many as sound well. */
+  constructor(languageCode: string, longest?: number) {
+    this.#splitter = new SentenceSplitter(languageCode, longest);
   }
 
   /** Reads all of the input, whatever is being spoken meanwhile. */

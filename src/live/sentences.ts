@@ -1,8 +1,10 @@
+import { cutPlace, cutToFit, sentenceSegmenter } from "./cut-text.ts";
+
 /** Shorter sentences are spoken together with the next one: a voice sounds better with more to say, and calls cost time. */
 const shortest = 20;
 
 /** What has no end is cut here at the latest, at a comma or a space where there is one. */
-const longest = 500;
+const usualLongest = 500;
 
 /**
  * Cuts a text that is still being written into sentences, by the rules of Unicode (UAX #29) for its language. Pieces are
@@ -11,18 +13,20 @@ const longest = 500;
  */
 export class SentenceSplitter {
   readonly #segmenter: Intl.Segmenter;
+  readonly #longest: number;
   #text = "";
 
-  /** A language of BCP-47; one that is empty or not known is that of most rules. */
-  constructor(languageCode: string) {
-    this.#segmenter = new Intl.Segmenter(knownLocale(languageCode), { granularity: "sentence" });
+  /** `longest` is the most characters that a sentence may have, where the model takes no more. */
+  constructor(languageCode: string, longest = usualLongest) {
+    this.#segmenter = sentenceSegmenter(languageCode);
+    this.#longest = Math.min(longest, usualLongest);
   }
 
   /** The sentences that are complete, because something follows them. */
   push(text: string): readonly string[] {
     this.#text += text;
-    const complete = this.#takeComplete();
-    while (this.#text.length > longest) complete.push(this.#take(cutPlace(this.#text)));
+    const complete = this.#takeComplete().flatMap((sentence) => cutToFit(sentence, this.#longest));
+    while (this.#text.length > this.#longest) complete.push(this.#take(cutPlace(this.#text, this.#longest)));
     return speakable(complete);
   }
 
@@ -53,22 +57,4 @@ export class SentenceSplitter {
 
 function speakable(texts: readonly string[]): readonly string[] {
   return texts.map((text) => text.trim()).filter((text) => /[\p{L}\p{N}]/u.test(text));
-}
-
-/** Behind the last clause that fits, else the last word, else in the middle of one; never inside a character. */
-function cutPlace(text: string): number {
-  const head = text.slice(0, longest);
-  for (const end of [/[,;:–—、，；：][^,;:–—、，；：]*$/u, /\s\S*$/u]) {
-    const place = head.search(end) + 1;
-    if (place > longest / 4) return place;
-  }
-  return /[\ud800-\udbff]$/.test(head) ? longest - 1 : longest;
-}
-
-function knownLocale(languageCode: string): string | undefined {
-  try {
-    return Intl.Segmenter.supportedLocalesOf(languageCode || [])[0];
-  } catch {
-    return undefined; // not a BCP-47 code; the provider will say so if it minds
-  }
 }

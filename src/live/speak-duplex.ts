@@ -1,11 +1,10 @@
-import type { AudioFormat } from "../core/audio-format.ts";
-import { isHeaderless } from "../core/audio-format.ts";
 import { LivellmError } from "../core/error.ts";
-import type { SpeechEvent, SpeechInput } from "../core/speech.ts";
+import type { SpeechEvent, SpeechInput, SpeechSession } from "../core/speech.ts";
 import { withFallback } from "../routing/fallback.ts";
 import type { ReadyTarget } from "../routing/plan.ts";
 import { type LinkedController, linkedController } from "../streams/signals.ts";
 import { Debts, longestTimeoutMs, whileOwing } from "./debts.ts";
+import { joinableFormats } from "./joinable-formats.ts";
 import { type RenderedSpeech, renderSpeech } from "./render-speech.ts";
 import { ReplayedInput } from "./replayed-input.ts";
 import type { SpeakEvent } from "./speak-event.ts";
@@ -53,14 +52,15 @@ async function* speakWith(
 ): AsyncGenerator<RenderedSpeech, void, undefined> {
   using controller = linkedController(signal);
   const { capability } = target.use;
+  const session = capability.duplex?.(target.model);
   const offered = capability.formats(target.model);
-  const output = new SpeechOutput(call, capability.duplex ? offered : joinable(offered));
+  const output = new SpeechOutput(call, session ? offered : joinableFormats(offered));
   const request = requestFor(target, call, output.choice.ask);
   const { stallTimeoutMs } = call.plan;
   const reader = call.input.open(controller.signal);
   try {
-    const events = capability.duplex
-      ? speakAtOnce(target, { request, stallTimeoutMs, input: reader.items }, controller)
+    const events = session
+      ? speakAtOnce(session, { request, stallTimeoutMs, input: reader.items, target }, controller)
       : speakSentences(capability, { request, stallTimeoutMs }, reader.items, controller.signal);
     yield* renderSpeech(events, output);
   } finally {
@@ -71,25 +71,16 @@ async function* speakWith(
 
 const over = new LivellmError("canceled", "cancelled", "the session is over");
 
-/** Sentences follow each other in one stream: a form that has one header for all of it cannot be joined. */
-function joinable(offered: readonly AudioFormat[]): readonly AudioFormat[] {
-  const can = offered.filter(({ mimeType }) => isHeaderless(mimeType) || inPieces.includes(mimeType));
-  return can.length > 0 ? can : offered;
-}
-
-const inPieces = ["audio/wav", "audio/mpeg", "audio/aac", "audio/ogg"];
-
 /** With a model that takes the text while it is written. It owes audio up to a flush, and the end after the end. */
 async function* speakAtOnce(
-  target: Target,
-  call: SentencesCall & { readonly input: AsyncIterable<SpeechInput> },
+  session: SpeechSession,
+  call: SentencesCall & { readonly input: AsyncIterable<SpeechInput>; readonly target: Target },
   controller: LinkedController,
 ): AsyncGenerator<SpeechEvent, void, undefined> {
-  using debts = new Debts(call.stallTimeoutMs, () => controller.abort(stalled(target, call.stallTimeoutMs)));
+  using debts = new Debts(call.stallTimeoutMs, () => controller.abort(stalled(call.target, call.stallTimeoutMs)));
   const counter = { characters: 0 };
   const input = watchInput(call.input, debts, counter);
-  const events = target.use.capability.duplex?.(call.request, input, controller.signal);
-  if (!events) return;
+  const events = session(call.request, input, controller.signal);
   for await (const event of whileOwing(events, debts, controller.signal)) {
     if (event.type === "flushed" || event.type === "cleared") debts.pay("flush");
     if (event.type !== "finished") yield event;

@@ -30,7 +30,8 @@ export async function* speakSentences(
   signal: AbortSignal,
 ): AsyncGenerator<SpeechEvent, void, undefined> {
   using controller = linkedController(signal);
-  const queue = new SentenceQueue(call.request.languageCode);
+  const { languageCode, model } = call.request;
+  const queue = new SentenceQueue(languageCode, speech.longestText?.(model));
   const filling = queue.fill(input, controller.signal).catch((error) => controller.abort(error));
   const speaker = new SentenceSpeaker(speech, call, controller.signal);
   try {

@@ -1,8 +1,11 @@
 import { withFallback } from "../routing/fallback.ts";
 import type { ReadyTarget } from "../routing/plan.ts";
 import type { UsageMeter } from "../routing/usage-meter.ts";
+import { piecesOf } from "./cut-text.ts";
+import { joinableFormats } from "./joinable-formats.ts";
 import { type RenderedSpeech, renderSpeech } from "./render-speech.ts";
 import type { SpeakEvent } from "./speak-event.ts";
+import { speakPieces } from "./speak-pieces.ts";
 import { SpeechOutput } from "./speech-output.ts";
 import { requestFor, type SpeechCall, SpeechRun } from "./speech-run.ts";
 
@@ -36,9 +39,13 @@ async function* speakWith(
   signal: AbortSignal,
 ): AsyncGenerator<RenderedSpeech, void, undefined> {
   const { capability } = target.use;
-  const output = new SpeechOutput(call, capability.formats(target.model));
+  const pieces = piecesOf(call.text, capability.longestText?.(target.model), call.request.languageCode);
+  const isWhole = pieces.length === 1;
+  const offered = capability.formats(target.model);
+  const output = new SpeechOutput(call, isWhole ? offered : joinableFormats(offered));
   const request = { ...requestFor(target, call, output.choice.ask), text: call.text };
-  for await (const event of renderSpeech(capability.stream(request, signal), output)) {
+  const events = isWhole ? capability.stream(request, signal) : speakPieces(capability, { request, pieces }, signal);
+  for await (const event of renderSpeech(events, output)) {
     if (event.type !== "finished") yield event;
     else yield { ...event, usage: { inputCharacters: [...call.text].length, ...event.usage } };
   }

@@ -1,5 +1,5 @@
 import type { AudioFormat } from "../../src/core/audio-format.ts";
-import type { Speech, SpeechEvent, SpeechRequest, Voice, VoiceQuery } from "../../src/core/speech.ts";
+import type { Speech, SpeechEvent, SpeechRequest, SpeechSession, Voice, VoiceQuery } from "../../src/core/speech.ts";
 import type { Usage } from "../../src/core/usage.ts";
 import { numberedSamples } from "./numbered-audio.ts";
 
@@ -19,13 +19,14 @@ export function createVoice(
   options: {
     readonly formats?: readonly AudioFormat[];
     readonly voices?: readonly Voice[];
-    readonly duplex?: Speech["duplex"];
+    readonly duplex?: SpeechSession;
+    readonly longestText?: number;
   } = {},
 ): ScriptedVoice {
   const requests: SpeechRequest[] = [];
   const signals: AbortSignal[] = [];
   const queries: VoiceQuery[] = [];
-  const { formats = [pcm24k], voices, duplex } = options;
+  const { formats = [pcm24k], voices, duplex, longestText } = options;
   return {
     requests,
     signals,
@@ -36,7 +37,8 @@ export function createVoice(
       signals.push(signal);
       return script(request, signal, requests.length - 1);
     },
-    ...(duplex && { duplex }),
+    ...(duplex && { duplex: () => duplex }),
+    ...(longestText !== undefined && { longestText: () => longestText }),
     ...(voices && {
       voices: async (query: VoiceQuery) => {
         queries.push(query);

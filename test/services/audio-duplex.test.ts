@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { SpeakDuplexRequestSchema, SpeakDuplexResponse } from "../../gen/livellm/v1/audio_service_pb.ts";
 import { readWav } from "../../src/audio/wav.ts";
 import type { AudioFormat } from "../../src/core/audio-format.ts";
-import type { Speech, SpeechInput } from "../../src/core/speech.ts";
+import type { SpeechInput, SpeechSession } from "../../src/core/speech.ts";
 import { numberedSamples } from "../live/numbered-audio.ts";
 import { untilAborted, vendorDied } from "../live/scripted-recogniser.ts";
 import { createVoice, type VoiceScript } from "../live/scripted-voice.ts";
@@ -102,6 +102,18 @@ describe("with a voice that takes whole texts", () => {
     expect(all(events, "finished")).toMatchObject([
       { durationMs: 60, usage: { inputCharacters: 27 + 27 + 9, outputAudioMs: 60 }, routeResult: { provider: "a" } },
     ]);
+  });
+
+  test("no sentence is longer than the model takes", async () => {
+    const voice = createVoice(oneFrame, { longestText: 40 });
+    await using gateway = await startVoiceGateway({ a: { speech: voice } });
+    const said = "Well. This one sentence goes on and on, from here, to there, and it has no end in sight.";
+    const { events, error } = await runAll(gateway, start(["a"]), text(said));
+    expect(error).toBeUndefined();
+    const sent = voice.requests.map((request) => request.text);
+    expect(Math.max(...sent.map(({ length }) => length))).toBeLessThanOrEqual(40);
+    expect(sent.join(" ")).toBe(said);
+    expect(all(events, "audio")).toHaveLength(sent.length);
   });
 
   test("flushed comes when everything up to a flush has been spoken", async () => {
@@ -261,7 +273,7 @@ describe("with a voice that takes whole texts", () => {
 
 describe("with a voice that takes the text while it is written", () => {
   /** Says the pieces it gets, 20 ms each. */
-  function follows(inputs: SpeechInput[], dies = false): Speech["duplex"] {
+  function follows(inputs: SpeechInput[], dies = false): SpeechSession {
     return async function* (_request, input, _signal) {
       yield { type: "response", format: pcm24k };
       for await (const item of input) {
@@ -312,7 +324,7 @@ describe("with a voice that takes the text while it is written", () => {
   });
 
   test("one that refuses the session is followed by the next, with all of the text", async () => {
-    const refuses: Speech["duplex"] = async function* (_request, input) {
+    const refuses: SpeechSession = async function* (_request, input) {
       for await (const item of input) if (item.type === "flush") break;
       yield* [];
       throw vendorDied();
@@ -328,7 +340,7 @@ describe("with a voice that takes the text while it is written", () => {
   });
 
   test("one that owes audio has stalled", async () => {
-    const hangs: Speech["duplex"] = async function* (_request, input, signal) {
+    const hangs: SpeechSession = async function* (_request, input, signal) {
       yield { type: "response", format: pcm24k };
       for await (const item of input) if (item.type === "flush") await untilAborted(signal);
     };
@@ -342,7 +354,7 @@ describe("with a voice that takes the text while it is written", () => {
 
   test("a caller who leaves reaches it", async () => {
     const aborted = Promise.withResolvers<void>();
-    const listens: Speech["duplex"] = async function* (_request, _input, signal) {
+    const listens: SpeechSession = async function* (_request, _input, signal) {
       yield { type: "response", format: pcm24k };
       await untilAborted(signal).finally(() => aborted.resolve());
     };

@@ -117,6 +117,55 @@ describe("SpeakStream", () => {
     expect(all(events, "finished")).toMatchObject([{ durationMs: 50 }]);
   });
 
+  test("a text that is longer than the model takes is spoken in pieces, as one", async () => {
+    const voice = createVoice(
+      async function* (request, _signal, call) {
+        yield { type: "response", format: pcm24k };
+        yield { type: "audio", data: new Uint8Array(new Int16Array(480).fill(call + 1).buffer) };
+        yield { type: "words", words: [{ text: request.text, startMs: 5, endMs: 15 }] };
+        yield { type: "finished", usage: { inputTokens: 3 } };
+      },
+      { longestText: 31 },
+    );
+    await using gateway = await startVoiceGateway({ a: { speech: voice } });
+    const text = "One sentence. And another one. Then a third that is as long as that!";
+    const config = { format: { mimeType: "audio/wav" }, wordTimings: true };
+    const { events, error } = await speak(gateway, { route: routeTo("a"), text, config });
+    expect(error).toBeUndefined();
+    expect(voice.requests.map((request) => request.text)).toEqual([
+      "One sentence. And another one.",
+      "Then a third that is as long",
+      "as that!",
+    ]);
+    expect(readWav(whole(events))).toMatchObject({ durationMs: 60 });
+    expect(all(events, "words").map(({ words }) => words[0]?.startMs)).toEqual([5, 25, 45]);
+    expect(all(events, "started").map(({ warnings }) => warnings.map(({ code }) => code))).toEqual([
+      ["audio-converted", "text-split"],
+    ]);
+    expect(all(events, "finished")).toMatchObject([
+      { usage: { inputTokens: 9, inputCharacters: 66, outputAudioMs: 60 } },
+    ]);
+  });
+
+  test("one whose later piece fails ends with a failure, and not as if it were whole", async () => {
+    const voice = createVoice(
+      async function* (_request, _signal, call) {
+        if (call === 1) throw vendorDied();
+        yield { type: "response", format: pcm24k };
+        yield { type: "audio", data: numberedSamples(0, 480) };
+        yield { type: "finished", usage: {} };
+      },
+      { longestText: 20 },
+    );
+    await using gateway = await startVoiceGateway({ a: { speech: voice } });
+    const { events, error } = await speak(gateway, {
+      route: routeTo("a"),
+      text: "One sentence here. And another one.",
+    });
+    expect(events.map((event) => event.case)).toEqual(["started", "audio"]);
+    expect(error?.code).toBe(14);
+  });
+
   test("what has a form of its own is passed on, and its length is not known", async () => {
     const mp3 = { mimeType: "audio/mpeg", sampleRateHertz: 0, channelCount: 1 };
     const voice = createVoice(speaks(mp3, 50), { formats: [pcm24k, mp3] });

@@ -89,7 +89,8 @@ export type SpeakRequest = Message<"livellm.v1.SpeakRequest"> & {
   route?: Route | undefined;
 
   /**
-   * Required. The text.
+   * Required. The text. One that is longer than the target takes at a time is
+   * spoken in pieces, cut between sentences, with the warning `text-split`.
    * rule: string.pattern = \S, string.max_len = 100000
    *
    * @generated from field: string text = 2;
@@ -195,7 +196,8 @@ export type SpeakStreamRequest = Message<"livellm.v1.SpeakStreamRequest"> & {
   route?: Route | undefined;
 
   /**
-   * Required. The text.
+   * Required. The text. One that is longer than the target takes at a time is
+   * spoken in pieces, cut between sentences, with the warning `text-split`.
    * rule: string.pattern = \S, string.max_len = 100000
    *
    * @generated from field: string text = 2;

@@ -99,8 +99,8 @@ export const CallerInfoSchema: GenMessage<CallerInfo> = /*@__PURE__*/
 export type Warning = Message<"livellm.v1.Warning"> & {
   /**
    * A stable word for the kind of warning, in kebab-case. Known values:
-   * `option-ignored`, `option-clamped`, `audio-resampled`, `part-dropped`,
-   * `provider-state-dropped`. New values may be added.
+   * `option-ignored`, `option-clamped`, `audio-resampled`, `audio-converted`,
+   * `text-split`, `part-dropped`, `provider-state-dropped`. New values may be added.
    *
    * @generated from field: string code = 1;
    */

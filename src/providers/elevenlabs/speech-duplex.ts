@@ -1,16 +1,14 @@
 import type { JsonObject } from "../../core/json.ts";
 import type { ProviderConnection } from "../../core/provider.ts";
-import type { Speech, SpeechEvent, SpeechInput } from "../../core/speech.ts";
+import type { SpeechEvent, SpeechInput, SpeechSession } from "../../core/speech.ts";
 import type { Upstream, UpstreamSocket } from "../../core/upstream.ts";
 import { object, text } from "../openai-compatible/json-fields.ts";
 import { writeJson } from "../openai-compatible/json-text.ts";
 import { exchange } from "../openai-compatible/realtime-exchange.ts";
 import { closedTooSoon, readMessage, toSocketUrl, withSocket } from "../openai-compatible/realtime-socket.ts";
-import { unsupported } from "../openai-compatible/unsupported.ts";
 import { readSocketAlignment, toWords, WordReader } from "./alignment.ts";
 import { requestHeaders } from "./endpoint.ts";
 import { explainElevenLabsError, sessionError } from "./error.ts";
-import { speechModel } from "./speech-models.ts";
 import { type SpeechCall, toSocketSpeech } from "./speech-request.ts";
 import { estimatedSpeechUsage } from "./speech-usage.ts";
 import type { FindVoice } from "./voice-names.ts";
@@ -20,11 +18,8 @@ export function createSpeechSession(
   connection: ProviderConnection,
   upstream: Upstream,
   findVoice: FindVoice,
-): NonNullable<Speech["duplex"]> {
+): SpeechSession {
   return async function* (request, input, signal) {
-    if (!speechModel(request.model).sockets) {
-      throw unsupported("route.targets[].model", `${request.model} takes no text while it is written`);
-    }
     const call = toSocketSpeech(request);
     const voice = await findVoice(request.voice, signal);
     const path = `/v1/text-to-speech/${encodeURIComponent(voice)}/multi-stream-input`;

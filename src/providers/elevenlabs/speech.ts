@@ -11,6 +11,7 @@ import { addressOf, jsonHeaders, requestHeaders, requestIdOf } from "./endpoint.
 import { errorInAnswer, explainElevenLabsError } from "./error.ts";
 import { createSpeechSession } from "./speech-duplex.ts";
 import { speechFormats } from "./speech-format.ts";
+import { speechModel } from "./speech-models.ts";
 import { type SpeechCall, toHttpSpeech } from "./speech-request.ts";
 import { readSpeechUsage } from "./speech-usage.ts";
 import { createFindVoice } from "./voice-names.ts";
@@ -20,6 +21,7 @@ import { listVoices, thatSpeak } from "./voices.ts";
 export function createSpeech(connection: ProviderConnection, upstream: Upstream): Speech {
   const list = (signal: AbortSignal) => listVoices(connection, upstream, signal);
   const findVoice = createFindVoice(list);
+  const session = createSpeechSession(connection, upstream, findVoice);
   return {
     formats: () => speechFormats,
     async *stream(request, signal) {
@@ -28,7 +30,8 @@ export function createSpeech(connection: ProviderConnection, upstream: Upstream)
       const speak = request.wordTimings ? speakWithWords : speakPlainly;
       yield* speak(upstream, toPost(connection, call, { ...request, voice }), { call, request, signal });
     },
-    duplex: createSpeechSession(connection, upstream, findVoice),
+    longestText: (model) => speechModel(model).longestText,
+    duplex: (model) => (speechModel(model).sockets ? session : undefined),
     voices: async ({ languageCode }, signal) => thatSpeak(await list(signal), languageCode),
   };
 }

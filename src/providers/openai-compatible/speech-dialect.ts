@@ -12,8 +12,8 @@ export interface SpeechFormat {
 export interface SpeechDialect {
   /** The preferred one first: samples, which can be made into everything else. */
   readonly formats: readonly SpeechFormat[];
-  /** The longest text of one call, in characters. */
-  readonly maxCharacters?: number;
+  /** The longest text of one call of a model, in characters; undefined: not known. */
+  readonly maxCharacters?: (model: string) => number | undefined;
   /** The voice when the caller names none; without one the server chooses, or refuses. */
   readonly defaultVoice?: string;
   /** Models that refuse `instructions`. */
@@ -60,7 +60,7 @@ const openaiVoices = [
 
 const openai: SpeechDialect = {
   formats: openaiFormats,
-  maxCharacters: 4096,
+  maxCharacters: () => 4096,
   defaultVoice: "alloy",
   withoutInstructions: /^tts-1/,
   customVoices: /^voice_/,
@@ -80,6 +80,8 @@ const groq: SpeechDialect = {
     { format: format("audio/flac", 0), responseFormat: "flac" },
   ],
   withoutInstructions: /./,
+  // Groq's guide to Orpheus: a text has at most 200 characters.
+  maxCharacters: (model) => (/orpheus/i.test(model) ? 200 : undefined),
 };
 
 /** The dialects of speech that have something of their own, by the name of their dialect of chat. */

@@ -25,7 +25,7 @@ const reserved = ["model", "input", "voice", "response_format", "stream_format",
 /** A request for `POST /audio/speech`. Throws `invalid_argument` for a text that is longer than the server takes. */
 export function toSpeechRequest(request: SpeechRequest, dialect: SpeechDialect): SpeechCall {
   refuseReservedOptions(request.options, reserved);
-  refuseLongText(request.text, dialect.maxCharacters);
+  refuseLongText(request.text, dialect.maxCharacters?.(request.model));
   const { model, text, speed } = request;
   const notes = newNotes();
   const voice = request.voice || dialect.defaultVoice;

@@ -20,9 +20,10 @@ export interface SpeechSetup {
 
 /** Speech over `POST /audio/speech`. */
 export function createSpeech(setup: SpeechSetup, upstream: Upstream): Speech {
-  const { formats, voices } = setup.speech;
+  const { formats, voices, maxCharacters } = setup.speech;
   return {
     formats: () => formats.map(({ format }) => format),
+    ...(maxCharacters && { longestText: maxCharacters }),
     async *stream(request, signal) {
       const call = toSpeechRequest(request, setup.speech);
       const answer = await upstream.bytes(toPost(call, request, setup), signal);

@@ -19,6 +19,7 @@ export function createOpenAISpeech(connection: ProviderConnection, upstream: Ups
   };
   return {
     formats: (model) => choose(model).formats(model),
+    longestText: (model) => choose(model).longestText?.(model),
     stream: (request, signal) => choose(request.model).stream(request, signal),
     voices: async (query, signal) => (await choose(query.model).voices?.(query, signal)) ?? [],
   };
