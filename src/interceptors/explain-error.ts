@@ -79,7 +79,15 @@ export function abortError({ reason }: AbortSignal): LivellmError {
 /** Connect's own errors: malformed messages, messages that are too large, protocols broken. */
 function fromConnect(error: ConnectError): LivellmError {
   const code = codeToString(error.code) as ErrorCode;
+  const maxBytes = /larger than configured readMaxBytes (\d+)/.exec(error.rawMessage)?.[1];
+  if (maxBytes !== undefined) return tooLarge(code, maxBytes);
   return new LivellmError(code, reasons[code] ?? "unspecified", error.rawMessage);
+}
+
+/** As it reads on plain HTTP: Connect names an option of its own. */
+function tooLarge(code: ErrorCode, maxBytes: string): LivellmError {
+  const message = `the request is larger than the ${maxBytes} bytes this server takes`;
+  return new LivellmError(code, "invalid_request", message, { metadata: { maxBytes } });
 }
 
 const reasons: Partial<Record<ErrorCode, FailureReason>> = {

@@ -1,7 +1,7 @@
 import { IncomingMessage, ServerResponse } from "node:http";
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Registry } from "@bufbuild/protobuf";
-import type { Interceptor } from "@connectrpc/connect";
+import type { ConnectError, Interceptor } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { LivellmError } from "../core/error.ts";
 import type { Admit } from "./admit.ts";
@@ -11,6 +11,7 @@ import { createConnectHandler } from "./connect.ts";
 import { createCors } from "./cors.ts";
 import { type CallableMethod, createDispatcher, type Dispatcher } from "./dispatch.ts";
 import { createGate, cutByShutdown } from "./gate.ts";
+import { refuseGrpc } from "./grpc-refusal.ts";
 import { Http1Exchange, Http2Exchange } from "./hot-exchange.ts";
 import { createHotPath } from "./hot-path.ts";
 import {
@@ -103,7 +104,7 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
     const method = dispatcher.find(path);
     if (method) serveHot(request, response) || serveMethod(incoming, method);
     else if (path === "/ping") sendJson(response, 200, '{"status":"ok"}');
-    else sendRefusal(response, options.explainError(nothingAt(path), incoming.requestId), 404);
+    else refuseUnknown(incoming, options.explainError(nothingAt(path), incoming.requestId));
   };
 
   const handle = (request: NodeRequest, response: NodeResponse): void => {
@@ -188,7 +189,12 @@ function originRefused(origin = ""): LivellmError {
   );
 }
 
-/** HTTP status 404 whatever the code; the code is gRPC's for paths that look like an RPC. */
+/** HTTP status 404 whatever the code; gRPC has its own form for it. */
+function refuseUnknown({ request, response }: Incoming, error: ConnectError): void {
+  refuseGrpc(request, response, error) || sendRefusal(response, error, 404);
+}
+
+/** The code is gRPC's for paths that look like an RPC. */
 function nothingAt(path: string): LivellmError {
   const message = `there is nothing at ${JSON.stringify(path.slice(0, 200))}; RPCs are at paths such as /livellm.v1.AgentService/Run`;
   return /^\/[\w.]+\/\w+$/.test(path)

@@ -9,14 +9,15 @@ import {
   ServerReflection as ReflectionV1Alpha,
   type ServerReflectionRequest as ServerReflectionRequestV1Alpha,
 } from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
+import { file_livellm_v1_error } from "../../gen/livellm/v1/error_pb.ts";
 import type { ServiceRoute } from "./service-route.ts";
 
 /**
  * gRPC server reflection, v1 and v1alpha: `buf curl`, grpcurl and Postman call us without a schema. It lists the given
- * services and itself.
+ * services and itself, and knows besides what they import the details of errors, which no service imports.
  */
 export function createReflectionRoutes(services: readonly DescService[]): readonly ServiceRoute[] {
-  const schema = createSchema([...services, ReflectionV1, ReflectionV1Alpha]);
+  const schema = createSchema([...services, ReflectionV1, ReflectionV1Alpha], [file_livellm_v1_error]);
   const v1: ServiceImpl<typeof ReflectionV1> = {
     async *serverReflectionInfo(requests) {
       for await (const request of requests) yield respond(schema, request);
@@ -39,9 +40,9 @@ interface Schema {
   readonly registry: Registry;
 }
 
-function createSchema(services: readonly DescService[]): Schema {
+function createSchema(services: readonly DescService[], others: readonly DescFile[]): Schema {
   const files = new Map<string, DescFile>();
-  for (const { file } of services) addWithDependencies(file, files);
+  for (const file of [...services.map(({ file }) => file), ...others]) addWithDependencies(file, files);
   return { services, files, registry: createRegistry(...files.values()) };
 }
 

@@ -71,6 +71,19 @@ test("server stream", async () => {
   expect(words).toEqual(["a", "b"]);
 });
 
+test("a method or a service that this server does not know is unimplemented, in words", async () => {
+  const bytes = Buffer.alloc(0);
+  const same = (value: Buffer) => value;
+  for (const path of ["/livellm.v1.AgentService/RunTwice", "/livellm.v2.AgentService/Run"]) {
+    const error = await new Promise<grpc.ServiceError | null>((resolve) => {
+      client.makeUnaryRequest(path, same, same, bytes, (reason) => resolve(reason));
+    });
+    expect(error?.code).toBe(grpc.status.UNIMPLEMENTED);
+    expect(error?.details).toContain(`there is nothing at "${path}"`);
+    expect(error?.metadata.get("grpc-status-details-bin")).toHaveLength(1);
+  }
+});
+
 test("violations, and trailers that stay under 8 KiB whatever is in them", async () => {
   const error = await new Promise<grpc.ServiceError>((resolve) => {
     client.run({ messages: [] }, (reason) => resolve(reason as grpc.ServiceError));

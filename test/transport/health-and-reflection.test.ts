@@ -82,6 +82,14 @@ describe.each([
     expect(new Set(names).size).toBe(names.length);
   });
 
+  test("knows the details of errors, which no service imports", async () => {
+    const answer = await ask({ case: "fileContainingSymbol", value: "livellm.v1.ErrorDetail" });
+    const files = answer.case === "fileDescriptorResponse" ? answer.value.fileDescriptorProto : [];
+    expect(files.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes).name)).toEqual(
+      expect.arrayContaining(["livellm/v1/error.proto", "livellm/v1/route.proto"]),
+    );
+  });
+
   test.each([
     { case: "fileContainingSymbol", value: "no.such.Thing" },
     { case: "fileByFilename", value: "no/such.proto" },

@@ -107,6 +107,21 @@ async function wordsOf(stream: AsyncIterable<{ event: { case?: string; value?: u
   return words;
 }
 
+test.each(transports.filter(([name]) => !name.endsWith("by connect-node")))(
+  "%s: a request that is too large is told the limit, in no library's words",
+  async (_, transport) => {
+    const agent = createClient(AgentService, transport());
+    const large = requestOf("a".repeat(4 * 1024 * 1024));
+    for (const act of [() => agent.run(large), () => wordsOf(agent.runStream(large))]) {
+      const error = await failure(act());
+      expect([error.code, error.rawMessage]).toEqual([
+        Code.ResourceExhausted,
+        "the request is larger than the 4194304 bytes this server takes",
+      ]);
+    }
+  },
+);
+
 describe.each(transports)("%s", (_, transport) => {
   const agent = () => createClient(AgentService, transport());
 
