@@ -23,8 +23,11 @@ import {
   maxMediaBytes,
   mimeTypeWithData,
   oneofRequired,
+  plainBaseUrl,
   rawAudio,
   sampleRate,
+  sendableApiKey,
+  sendableHeaders,
 } from "./special-rules.ts";
 
 /** Rules by message and field, both as the proto files name them; a oneof stands beside the fields. */
@@ -232,9 +235,9 @@ export const rules: RuleTable = {
   },
   InlineProvider: {
     kind: [required, notEmpty, maxLength(64)],
-    api_key: [maxLength(8192)],
-    base_url: [httpUrl],
-    headers: [maxPairs(32)],
+    api_key: [maxLength(8192), sendableApiKey],
+    base_url: [httpUrl, plainBaseUrl],
+    headers: [maxPairs(32), sendableHeaders],
   },
 
   // routes_service.proto

@@ -1,3 +1,10 @@
+import {
+  faultOfApiKey,
+  faultOfBaseUrl,
+  faultsOfHeaders,
+  faultsOfRepeatedHeaders,
+  type HeaderFault,
+} from "../core/provider-fields.ts";
 import { type Finding, isEmpty, type Rule } from "./rule.ts";
 
 /** The number of an enum is one of its words'. JSON that uses words is refused before; binary may hold any number. */
@@ -86,3 +93,33 @@ export const rawAudio: Rule = {
     return findings;
   },
 };
+
+/** A key that comes with a line break is refused here: the connection to the provider would only break. */
+export const sendableApiKey: Rule = {
+  text: "",
+  prose: "Visible ASCII characters",
+  check: (value) => malformed(faultOfApiKey(value as string)),
+};
+
+export const plainBaseUrl: Rule = {
+  text: "",
+  prose: "Without a user name, a password, a query or a fragment",
+  check: (value) => (isEmpty(value) ? undefined : malformed(faultOfBaseUrl(value as string))),
+};
+
+function malformed(description: string | undefined): Finding | undefined {
+  return description === undefined ? undefined : { reason: "PATTERN", description };
+}
+
+export const sendableHeaders: Rule = {
+  text: "",
+  prose: "none that belongs to the connection",
+  check(value) {
+    const headers = value as Readonly<Record<string, string>>;
+    return [...faultsOfHeaders(headers), ...faultsOfRepeatedHeaders(Object.keys(headers))].map(belowHeaders);
+  },
+};
+
+function belowHeaders({ header, ...fault }: HeaderFault): Finding {
+  return header === undefined ? fault : { ...fault, below: `[${JSON.stringify(header)}]` };
+}

@@ -276,9 +276,20 @@ function mayFallBack({ reason }: LivellmError, target: PlannedTarget): boolean {
   return reason !== "invalid_request" && !(reason === "permission_denied" && target.provider === "");
 }
 
-/** An address that may not be called, with where it was given. */
+/** With the place in the request of what is at fault: an address that may not be called, or a field of the target. */
 function placed(failure: LivellmError, target: PlannedTarget): LivellmError {
-  if (failure.reason !== "permission_denied") return failure;
+  if (failure.reason === "permission_denied") return withAddress(failure, target);
+  const { violations } = failure.facts;
+  if (!violations?.some(({ field }) => field.startsWith(anyTarget))) return failure;
+  const inPlace = (text: string) => text.replaceAll(anyTarget, `route.targets[${target.index}]`);
+  const inRequest = violations.map((violation) => ({ ...violation, field: inPlace(violation.field) }));
+  return failure.with({ violations: inRequest }, inPlace(failure.message));
+}
+
+/** What adapters write for the target they are called as, which they do not know the position of. */
+const anyTarget = "route.targets[]";
+
+function withAddress(failure: LivellmError, target: PlannedTarget): LivellmError {
   if (target.provider !== "") return failure.with({}, `${nameOf(target)}: ${failure.message}`);
   const field = `route.targets[${target.index}].inlineProvider.baseUrl`;
   return failure.with({ metadata: { field } }, `${field}: ${failure.message}`);

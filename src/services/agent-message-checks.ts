@@ -84,14 +84,13 @@ class ConversationReader {
     if (role !== "assistant") {
       return [violation(path, "UNSUPPORTED", "only a message of the role assistant holds tool calls")];
     }
+    const violations = checkArguments(call.argumentsJson, `${path}.toolCall.argumentsJson`);
+    if (call.id === "") return violations; // a rule of its own
     const twice = this.#calls.has(call.id);
     this.#calls.set(call.id, call);
     if (call.executor !== Executor.PROVIDER) this.#open.set(call.id, `${path}.toolCall`);
     const description = `there is a call ${short(call.id)} before it; each has an id of its own`;
-    return [
-      ...(twice ? [violation(`${path}.toolCall.id`, "CONFLICT", description)] : []),
-      ...checkArguments(call.argumentsJson, `${path}.toolCall.argumentsJson`),
-    ];
+    return twice ? [violation(`${path}.toolCall.id`, "CONFLICT", description), ...violations] : violations;
   }
 
   #readResult({ toolCallId: id, media }: ToolResult, role: string, path: string): Violation[] {

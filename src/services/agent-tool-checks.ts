@@ -1,6 +1,7 @@
-import type { FunctionTool, McpServer, Tool } from "../../gen/livellm/v1/tool_pb.ts";
+import { type FunctionTool, type McpServer, type Tool, ToolChoice_Mode } from "../../gen/livellm/v1/tool_pb.ts";
 import type { JsonSchemas } from "../agent/json-schema.ts";
 import type { Violation } from "../core/error.ts";
+import { faultsOfHeaders, faultsOfRepeatedHeaders } from "../core/provider-fields.ts";
 
 /** The tools by themselves; how those of MCP servers fit with the others is known in the run only. */
 export function checkTools(tools: readonly Tool[], schemas: JsonSchemas): Violation[] {
@@ -13,6 +14,13 @@ export function checkTools(tools: readonly Tool[], schemas: JsonSchemas): Violat
     names.add(kind.value.name);
     return [...twice, ...checkInput(kind.value, path, schemas)];
   });
+}
+
+/** A tool that must be called where there is none. */
+export function checkToolMode(mode: ToolChoice_Mode | undefined, tools: readonly Tool[]): Violation[] {
+  if (mode !== ToolChoice_Mode.REQUIRED || tools.length > 0) return [];
+  const description = "a tool is to be called, and there is none: add it to config.tools, or leave this out";
+  return [{ field: "config.toolChoice.mode", reason: "CONFLICT", description }];
 }
 
 /** Names that no function has, where there are only functions. */
@@ -46,9 +54,13 @@ function notAnObject(text: string): string | undefined {
 }
 
 function checkServer({ url, headers }: McpServer, path: string): Violation[] {
+  const faults = [...faultsOfHeaders(headers), ...faultsOfRepeatedHeaders(Object.keys(headers))];
   return [
     ...checkUrl(url, path),
-    ...Object.entries(headers).flatMap(([name, value]) => checkHeader(name, value, path)),
+    ...faults.map(({ header, ...fault }) => ({
+      field: header === undefined ? `${path}.headers` : `${path}.headers[${JSON.stringify(header)}]`,
+      ...fault,
+    })),
   ];
 }
 
@@ -57,30 +69,4 @@ function checkUrl(text: string, path: string): Violation[] {
   if (!url?.username && !url?.password) return [];
   const description = "must not hold a user name or password: use headers";
   return [{ field: `${path}.url`, reason: "UNSUPPORTED", description }];
-}
-
-/** They belong to the connection. */
-const reservedHeaders = new Set([
-  "connection",
-  "content-length",
-  "expect",
-  "host",
-  "te",
-  "transfer-encoding",
-  "upgrade",
-]);
-
-function checkHeader(name: string, value: string, path: string): Violation[] {
-  // RFC 9110 section 5.6.2. The name is not quoted: a whole header line in its place would show its value.
-  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) {
-    const description = "a header's name must be an HTTP token such as x-api-key";
-    return [{ field: `${path}.headers`, reason: "PATTERN", description }];
-  }
-  const field = `${path}.headers[${JSON.stringify(name)}]`;
-  if (reservedHeaders.has(name.toLowerCase())) {
-    return [{ field, reason: "UNSUPPORTED", description: "cannot be set: it belongs to the connection" }];
-  }
-  if (/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) return [];
-  const description = "its value must not hold line breaks, control characters, or any beyond Latin-1";
-  return [{ field, reason: "PATTERN", description }];
 }

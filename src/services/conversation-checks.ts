@@ -8,7 +8,7 @@ import {
 import type { JsonSchemas } from "../agent/json-schema.ts";
 import type { Violation } from "../core/error.ts";
 import { checkMessages } from "./agent-message-checks.ts";
-import { checkToolChoice, checkTools } from "./agent-tool-checks.ts";
+import { checkToolChoice, checkToolMode, checkTools } from "./agent-tool-checks.ts";
 
 /** What the checks of a request need to know. */
 export interface RequestChecks {
@@ -23,8 +23,19 @@ export function checkConversation(request: RunRequest | RunStreamRequest, checks
   return [
     ...checkMessages(request.messages, checks.maxMediaBytes),
     ...checkTools(tools, checks.schemas),
+    ...checkToolMode(request.config?.toolChoice?.mode, tools),
     ...checkToolChoice(request.config?.toolChoice?.toolNames ?? [], tools),
   ];
+}
+
+/** The schema of the answer, which a request that breaks no other rule has compiled for its answer anyway. */
+function checkOutputSchema({ config }: RunRequest | RunStreamRequest, { schemas }: RequestChecks): Violation[] {
+  const format = config?.outputFormat?.format;
+  if (format?.case !== "jsonSchema" || !(format.value.schemaJson || format.value.schema)) return [];
+  const { schema, schemaJson } = format.value;
+  const description = schemas.problemOf(schemaJson || JSON.stringify(schema));
+  const field = `config.outputFormat.jsonSchema.${schemaJson ? "schemaJson" : "schema"}`;
+  return description ? [{ field, reason: "PATTERN", description }] : [];
 }
 
 /**
@@ -33,6 +44,9 @@ export function checkConversation(request: RunRequest | RunStreamRequest, checks
 export function conversationChecks(
   checks: RequestChecks,
 ): ReadonlyMap<string, (message: Message) => readonly Violation[]> {
-  const check = (message: Message) => checkConversation(message as RunRequest | RunStreamRequest, checks);
+  const check = (message: Message) => {
+    const request = message as RunRequest | RunStreamRequest;
+    return [...checkConversation(request, checks), ...checkOutputSchema(request, checks)];
+  };
   return new Map([RunRequestSchema, RunStreamRequestSchema].map(({ typeName }) => [typeName, check]));
 }

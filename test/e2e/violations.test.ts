@@ -8,26 +8,71 @@ beforeAll(async () => {
 afterAll(() => gateway.stop());
 
 test("a request that is wrong in several ways, in fields and between them, is told all of it at once", async () => {
-  const answer = await fetch(`${gateway.url}/livellm.v1.AgentService/Run`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({
-      route: { targets: [{ provider: "local", model: "echo", attemptTimeout: "0s" }] },
-      messages: [{ role: "tool", parts: [{ toolResult: { toolCallId: "nobody", text: "4" } }] }],
-      config: { generation: { temperature: 9 }, toolChoice: { toolNames: ["absent"] } },
-    }),
+  const { status, fields } = await run({
+    route: { targets: [{ provider: "local", model: "echo", attemptTimeout: "0s" }] },
+    messages: [{ role: "tool", parts: [{ toolResult: { toolCallId: "nobody", text: "4" } }] }],
+    config: {
+      generation: { temperature: 9 },
+      toolChoice: { toolNames: ["absent"] },
+      outputFormat: { jsonSchema: { schema: { type: "objekt" } } },
+    },
   });
-  expect(answer.status).toBe(400);
-  const body = (await answer.json()) as {
-    details: { type: string; debug: { fieldViolations: { field: string }[] } }[];
-  };
-  const fields = body.details[0]?.debug.fieldViolations.map(({ field }) => field);
+  expect(status).toBe(400);
   expect(fields).toEqual(
     expect.arrayContaining([
       "route.targets[0].attemptTimeout",
       "config.generation.temperature",
       "messages[0].parts[0].toolResult.toolCallId",
       "config.toolChoice.toolNames[0]",
+      "config.outputFormat.jsonSchema.schema",
     ]),
   );
 });
+
+test("a provider given in a request is told what of it cannot be sent, and no connection is tried", async () => {
+  const inlineProvider = {
+    kind: "openai-compatible",
+    apiKey: "sk-canary\n",
+    baseUrl: "http://me:canary@127.0.0.1:9/v1",
+    headers: { host: "x", "x-a": "canary\n", "x canary": "y", "x-b": "1", "X-B": "2" },
+  };
+  const { status, fields, text } = await run({
+    route: { targets: [{ provider: "local" }, { model: "m", inlineProvider }] },
+    messages: [{ text: "hi" }],
+  });
+  expect(status).toBe(400);
+  expect(fields).toEqual([
+    "route.targets[1].inlineProvider.apiKey",
+    "route.targets[1].inlineProvider.baseUrl",
+    'route.targets[1].inlineProvider.headers["host"]',
+    'route.targets[1].inlineProvider.headers["x-a"]',
+    "route.targets[1].inlineProvider.headers",
+    'route.targets[1].inlineProvider.headers["X-B"]',
+  ]);
+  expect(text).not.toContain("canary");
+});
+
+test("an option that a provider does not take is found at its place in the route", async () => {
+  const options = { model: "other", pace_ms: 1 };
+  const targets = [
+    { provider: "local", model: "echo", options: { fail_before: "network" } },
+    { provider: "local", model: "echo", options },
+  ];
+  const { status, fields, message } = await run({ route: { targets }, messages: [{ text: "hi" }] });
+  expect([status, fields]).toEqual([400, ["route.targets[1].options.model"]]);
+  expect(message).toMatch(/^route\.targets\[1\]\.options\.model: /);
+});
+
+async function run(request: object) {
+  const answer = await fetch(`${gateway.url}/livellm.v1.AgentService/Run`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(request),
+  });
+  const text = await answer.text();
+  const { message, details } = JSON.parse(text) as {
+    message: string;
+    details: { debug: { fieldViolations: { field: string }[] } }[];
+  };
+  return { status: answer.status, fields: details[0]?.debug.fieldViolations.map(({ field }) => field), message, text };
+}

@@ -198,6 +198,13 @@ describe("is refused with its path before a model is called:", () => {
       /the tools are: f/,
     ],
     [
+      "a tool that must be called, and none to call",
+      { messages: [user], config: { toolChoice: { mode: "MODE_REQUIRED" } } },
+      "config.toolChoice.mode",
+      "CONFLICT",
+      /there is none: add it to config.tools/,
+    ],
+    [
       "a key in the address of an MCP server",
       mcp({ url: "https://me:secret-1@example.com" }),
       "config.tools[0].mcpServer.url",

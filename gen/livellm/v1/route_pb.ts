@@ -235,7 +235,7 @@ export type InlineProvider = Message<"livellm.v1.InlineProvider"> & {
   kind: string;
 
   /**
-   * The API key. May be empty for providers that take none.
+   * The API key. May be empty for providers that take none. Visible ASCII characters.
    * rule: string.max_len = 8192
    *
    * @generated from field: string api_key = 2;
@@ -243,8 +243,9 @@ export type InlineProvider = Message<"livellm.v1.InlineProvider"> & {
   apiKey: string;
 
   /**
-   * Where the provider is, when not at its usual address. The server may limit
-   * which addresses it calls.
+   * Where the provider is, when not at its usual address. Without a user name, a
+   * password, a query or a fragment. The server may limit which addresses it
+   * calls.
    * rule: string.uri, scheme http or https
    *
    * @generated from field: string base_url = 3;
@@ -252,7 +253,8 @@ export type InlineProvider = Message<"livellm.v1.InlineProvider"> & {
   baseUrl: string;
 
   /**
-   * Headers sent with each request to the provider.
+   * Headers sent with each request to the provider; none that belongs to the
+   * connection, such as `host`.
    * rule: map.max_pairs = 32
    *
    * @generated from field: map<string, string> headers = 4;
