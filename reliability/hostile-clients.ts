@@ -1,3 +1,4 @@
+import http2 from "node:http2";
 import net from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 
@@ -64,4 +65,28 @@ export async function drip(url: string, { first, more }: Drip, longestMs: number
 export interface Drip {
   readonly first: string;
   readonly more: string;
+}
+
+/** The same with the body of a call over HTTP/2; what comes back is its status. */
+export async function dripOverHttp2(
+  url: string,
+  headers: http2.OutgoingHttpHeaders,
+  longestMs: number,
+): Promise<Exchange> {
+  const session = http2.connect(url);
+  session.on("error", () => undefined); // being hung up on is an answer
+  const call = session.request({ ":method": "POST", ...headers }, { endStream: false });
+  const status = new Promise<string>((resolve) => {
+    call.once("response", (head) => resolve(`${head[":status"]} ${head["grpc-status"] ?? ""}`.trim()));
+    call.once("close", () => resolve(`reset with ${call.rstCode}`));
+  });
+  call.on("error", () => undefined).resume();
+  const begun = performance.now();
+  const closed = new Promise<boolean>((resolve) => call.once("close", () => resolve(true)));
+  call.write(Buffer.from([0, 0, 0, 0x27, 0x0f])); // the head of a message in the framing of gRPC and Connect
+  const timer = setInterval(() => call.closed || call.write(" "), 200);
+  const isClosed = await Promise.race([closed, wait(longestMs, false, { ref: false })]);
+  clearInterval(timer);
+  session.destroy();
+  return { isClosed, afterMs: performance.now() - begun, answer: await status };
 }

@@ -1,8 +1,9 @@
+import type { OutgoingHttpHeaders } from "node:http2";
 import { AgentService } from "../gen/livellm/v1/agent_service_pb.ts";
 import { callJson, createProvider } from "../test/support/json-call.ts";
 import { openFaces } from "./client-faces.ts";
 import type { FaultGateway } from "./fault-gateway.ts";
-import { drip, exchange, openIdle } from "./hostile-clients.ts";
+import { drip, dripOverHttp2, type Exchange, exchange, openIdle } from "./hostile-clients.ts";
 import { type HostileResult, othersWork } from "./hostile-result.ts";
 import { startPouringVendor } from "./pouring-vendor.ts";
 import { runSlowReaders } from "./run-slow-readers.ts";
@@ -125,15 +126,25 @@ async function bigBody(gateway: FaultGateway): Promise<HostileResult> {
 
 const slowBody = `POST /livellm.v1.AgentService/Run HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n{`;
 
+const onRun = { ":path": "/livellm.v1.AgentService/Run" };
+const onRunStream = { ":path": "/livellm.v1.AgentService/RunStream" };
+
 async function loris(gateway: FaultGateway, patienceMs: number): Promise<readonly HostileResult[]> {
-  const drips = [
-    ["nothing at all", { first: "", more: "" }],
-    ["a head without an end", { first: "GET /ping HTTP/1.1\r\nhost: a\r\n", more: "x-a: b\r\n" }],
-    ["a body without an end", { first: slowBody, more: " " }],
-  ] as const;
+  const { url } = gateway;
+  const head = { first: "GET /ping HTTP/1.1\r\nhost: a\r\n", more: "x-a: b\r\n" };
+  const overHttp2 = (headers: OutgoingHttpHeaders) => dripOverHttp2(url, headers, patienceMs);
+  const drips: readonly (readonly [what: string, came: Promise<Exchange>])[] = [
+    ["nothing at all", drip(url, { first: "", more: "" }, patienceMs)],
+    ["a head without an end", drip(url, head, patienceMs)],
+    ["a body without an end", drip(url, { first: slowBody, more: " " }, patienceMs)],
+    ["the same of gRPC", overHttp2({ ...onRun, "content-type": "application/grpc", te: "trailers" })],
+    ["the same of gRPC-Web over HTTP/2", overHttp2({ ...onRunStream, "content-type": "application/grpc-web+proto" })],
+    ["the same of Connect over HTTP/2", overHttp2({ ...onRun, "content-type": "application/proto" })],
+    ["the same of JSON over HTTP/2", overHttp2({ ...onRunStream, "content-type": "application/json" })],
+  ];
   return Promise.all(
-    drips.map(async ([what, bytes]) => {
-      const { isClosed, afterMs, answer } = await drip(gateway.url, bytes, patienceMs);
+    drips.map(async ([what, coming]) => {
+      const { isClosed, afterMs, answer } = await coming;
       const line = answer.split("\r\n")[0] || "no answer";
       const came = isClosed
         ? `${line}; hung up after ${(afterMs / 1000).toFixed(0)} s`

@@ -90,6 +90,7 @@ export async function createFaces(options: FacesOptions): Promise<Faces> {
             handler.handle(request, response)
           ),
         onStream: handler.handleStream,
+        maySendStream: handler.maySendStream,
         onUpgrade: (request, socket, head) =>
           void (compat.onUpgrade(request, socket, head) || webSocket.onUpgrade(request, socket, head)),
         endCalls: handler.endCalls,

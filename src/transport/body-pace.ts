@@ -1,6 +1,3 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
-
 /** What a request's body has to be as fast as, from its head on. */
 export interface Pace {
   /** For a body of any size. */
@@ -14,66 +11,60 @@ export interface Pace {
 /** Slower than any line that is in use, and as other servers have it (Apache's mod_reqtimeout). */
 const usualPace: Pace = { graceMs: 20_000, bytesPerSecond: 500, everyMs: 1_000 };
 
-interface Arriving {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+/** The body of a request, as it comes. */
+export interface ArrivingBody {
+  /** All of it is here, or nothing more will come. */
+  isOver(): boolean;
+  /** Part of it has not been read by this server yet. */
+  isUnread(): boolean;
+  /** How much of it has come; what its connection needed beside it may count. */
+  bytesRead(): number;
+  hangUp(): void;
+}
+
+interface Watched {
+  readonly body: ArrivingBody;
   readonly sinceMs: number;
-  /** What its connection had read before. */
-  readonly bytesBefore: number;
 }
 
 /**
- * Hangs up on HTTP/1 requests whose bodies drip: node's own limit of five minutes lets a caller hold a connection with a byte a
- * second. What this server itself has not read yet does not count. No timer runs while no body is on its way.
+ * Hangs up on requests whose bodies drip: node's own limit for HTTP/1 lets a caller hold a connection with a byte a second for
+ * five minutes, and for HTTP/2 there is none. What this server itself has not read yet does not count. No timer runs while no
+ * body is on its way.
  */
 export class BodyPace {
   readonly #pace: Pace;
-  /** The last request of each connection: one that is kept alive has no second at the same time. */
-  readonly #arriving = new Map<Socket, Arriving>();
+  readonly #arriving = new Map<object, Watched>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(pace: Pace = usualPace) {
     this.#pace = pace;
   }
 
-  /** Follows a request from its head on. */
-  watch(request: IncomingMessage, response: ServerResponse): void {
-    if (request.method === "GET" || request.complete) return;
-    const { socket } = request;
-    this.#arriving.set(socket, { request, response, sinceMs: performance.now(), bytesBefore: socket.bytesRead });
+  /** Follows a body from its head on. Of each source there is one at a time: a connection of HTTP/1, a stream of HTTP/2. */
+  watch(source: object, body: ArrivingBody): void {
+    this.#arriving.set(source, { body, sinceMs: performance.now() });
     this.#timer ??= setInterval(() => this.#look(), this.#pace.everyMs).unref();
   }
 
+  /** Nothing more comes from it. */
+  forget(source: object): void {
+    this.#arriving.delete(source);
+  }
+
   #look(): void {
-    for (const [socket, arriving] of this.#arriving) {
-      if (arriving.request.complete || socket.destroyed) this.#arriving.delete(socket);
-      else if (this.#isTooSlow(socket, arriving)) hangUp(socket, arriving.response);
+    for (const [source, watched] of this.#arriving) {
+      if (watched.body.isOver()) this.#arriving.delete(source);
+      else if (this.#isTooSlow(watched)) watched.body.hangUp();
     }
     if (this.#arriving.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
 
-  #isTooSlow(socket: Socket, { request, sinceMs, bytesBefore }: Arriving): boolean {
-    if (request.isPaused() || request.readableLength > 0) return false;
-    const earnedMs = ((socket.bytesRead - bytesBefore) / this.#pace.bytesPerSecond) * 1_000;
+  #isTooSlow({ body, sinceMs }: Watched): boolean {
+    if (body.isUnread()) return false;
+    const earnedMs = (body.bytesRead() / this.#pace.bytesPerSecond) * 1_000;
     return performance.now() - sinceMs > this.#pace.graceMs + earnedMs;
   }
-}
-
-const message = "the body of the request comes too slowly; send it at once, or check the connection";
-const body = JSON.stringify({ code: "deadline_exceeded", message });
-const refusal = [
-  "HTTP/1.1 408 Request Timeout",
-  "content-type: application/problem+json",
-  `content-length: ${body.length}`,
-  "connection: close",
-  "",
-  body,
-].join("\r\n");
-
-/** As node does when a request takes too long: for whoever reads the body the caller has gone. */
-function hangUp(socket: Socket, response: ServerResponse): void {
-  if (response.headersSent) socket.destroy();
-  else socket.end(refusal, () => socket.destroy());
 }

@@ -53,6 +53,8 @@ export interface HttpHandler {
   handleCall(request: NodeRequest, response: NodeResponse): boolean;
   /** For the listener: takes the common calls over HTTP/2 ahead of `handle`, which can serve them all. */
   readonly handleStream: ServeStream;
+  /** For the listener: whether requests on a path are streams of messages. */
+  maySendStream(path: string): boolean;
   /** Calls methods for other faces, through the same interceptors. */
   readonly dispatcher: Dispatcher;
   /** From now on new calls get `unavailable`, those of the health service excepted. */
@@ -130,7 +132,11 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
     shutdown.abort(cutByShutdown());
     dispatcher.endCalls(shutdown.signal.reason);
   };
-  return { handle, handleCall, handleStream, dispatcher, drain: gate.close, endCalls };
+  const maySendStream = (path: string): boolean => {
+    const kind = dispatcher.find(path)?.desc.methodKind;
+    return kind === "client_streaming" || kind === "bidi_streaming";
+  };
+  return { handle, handleCall, handleStream, maySendStream, dispatcher, drain: gate.close, endCalls };
 }
 
 /** Serves a request on the path of an RPC by the face that fits it. */

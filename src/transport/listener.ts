@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { serverUrl } from "../core/server-url.ts";
+import { Http2Body, http1Body } from "./arriving-body.ts";
 import { BodyPace, type Pace } from "./body-pace.ts";
 import { limitConnectionAge } from "./connection-age.ts";
 import type { NodeHandler } from "./node-http.ts";
@@ -22,8 +23,10 @@ export interface ListenOptions {
   readonly onStream?: (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => boolean;
   /** Takes over WebSocket upgrades. Without it they are answered as plain requests. */
   readonly onUpgrade?: (request: http.IncomingMessage, socket: Duplex, head: Buffer) => void;
-  /** How fast the bodies of HTTP/1 requests have to come; the usual pace when unset. */
+  /** How fast the bodies of requests have to come; the usual pace when unset. */
   readonly bodyPace?: Pace;
+  /** Whether requests on a path are streams of messages, which over HTTP/2 may be silent; none are, when unset. */
+  readonly maySendStream?: (path: string) => boolean;
   /** How long a new connection may take to show which protocol it speaks. 10 seconds when unset. */
   readonly firstByteTimeoutMs?: number;
   /** How many calls one HTTP/2 connection may have open. 1000 when unset. */
@@ -63,8 +66,9 @@ const windowBytes = 1024 * 1024;
 export async function listen(options: ListenOptions): Promise<Listening> {
   const connections = new Connections();
   const sessions = new Set<http2.Http2Session>();
-  const h2 = createHttp2(options, sessions);
-  const h1 = createHttp1(options, connections);
+  const pace = new BodyPace(options.bodyPace);
+  const h2 = createHttp2(options, sessions, pace);
+  const h1 = createHttp1(options, connections, pace);
   const serveHttp1 = h1.listeners("connection") as ((socket: Socket) => void)[];
   h1.removeAllListeners("connection");
   const serve = (socket: Socket, isHttp2Socket: boolean) => {
@@ -117,7 +121,7 @@ class Connections {
   }
 }
 
-function createHttp1(options: ListenOptions, connections: Connections): http.Server {
+function createHttp1(options: ListenOptions, connections: Connections, pace: BodyPace): http.Server {
   const server = http.createServer({
     maxHeaderSize: options.maxHeaderBytes ?? usualMaxHeaderBytes,
     keepAliveTimeout: 75_000,
@@ -129,9 +133,8 @@ function createHttp1(options: ListenOptions, connections: Connections): http.Ser
     shouldUpgradeCallback: (request) =>
       options.onUpgrade !== undefined && request.headers.upgrade?.toLowerCase() === "websocket",
   });
-  const pace = new BodyPace(options.bodyPace);
   server.on("request", (request, response) => {
-    pace.watch(request, response);
+    if (request.method !== "GET" && !request.complete) pace.watch(request.socket, http1Body(request, response));
     // While closing, a connection that becomes idle has to be let go: node itself would keep it alive.
     response.once("close", () => connections.closing && server.closeIdleConnections());
     options.handler(request, response);
@@ -146,14 +149,14 @@ function serveHttp2(h2: http2.Http2Server, socket: Socket): void {
   h2.emit("connection", socket);
 }
 
-function createHttp2(options: ListenOptions, sessions: Set<http2.Http2Session>): http2.Http2Server {
+function createHttp2(options: ListenOptions, sessions: Set<http2.Http2Session>, pace: BodyPace): http2.Http2Server {
   const settings = {
     maxConcurrentStreams: options.maxConcurrentStreams ?? 1000,
     initialWindowSize: windowBytes,
     maxHeaderListSize: options.maxHeaderBytes ?? usualMaxHeaderBytes,
   };
   const server = http2.createServer({ settings }, options.handler);
-  if (options.onStream) takeStreams(server, options.onStream);
+  takeStreams(server, options, pace);
   server.on("session", (session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
@@ -164,13 +167,20 @@ function createHttp2(options: ListenOptions, sessions: Set<http2.Http2Session>):
 }
 
 /** node's compatibility API is itself a listener of this event: it is put behind ours. */
-function takeStreams(server: http2.Http2Server, onStream: NonNullable<ListenOptions["onStream"]>): void {
+function takeStreams(server: http2.Http2Server, { onStream, maySendStream }: ListenOptions, pace: BodyPace): void {
   const serveCompatible = server.listeners("stream") as ((...all: unknown[]) => void)[];
   server.removeAllListeners("stream");
   server.on("stream", (stream, headers, ...rest) => {
-    if (onStream(stream, headers)) return;
+    if (!stream.endAfterHeaders && !maySendStream?.(headers[":path"] ?? "")) watchStream(stream, headers, pace);
+    if (onStream?.(stream, headers)) return;
     for (const serve of serveCompatible) serve.call(server, stream, headers, ...rest);
   });
+}
+
+/** It is forgotten at its end: of a busy server's calls none may stay until the next look. */
+function watchStream(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders, pace: BodyPace): void {
+  pace.watch(stream, new Http2Body(stream, headers["content-type"]));
+  stream.once("close", () => pace.forget(stream));
 }
 
 /** What brings the connections. */

@@ -53,6 +53,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     handler: handler.handle,
     onStream: handler.handleStream,
     endCalls: handler.endCalls,
+    maySendStream: handler.maySendStream,
     ...options.listen,
   });
   return {
