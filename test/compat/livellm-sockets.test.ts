@@ -87,6 +87,34 @@ describe("the multiplexed WebSocket", () => {
     expect(client.replies.filter(ended("slow"))).toHaveLength(1);
   });
 
+  test.each([
+    ["without an id", undefined],
+    ["with the same id", "same"],
+  ])("sessions %s run one after the other, as nobody could tell their replies apart", async (_, session_id) => {
+    await using client = await connect<Reply>("/livellm/ws");
+    const slow = ask("one two three", { pace_ms: 20 });
+    client.send({ session_id, action: "agent_run_stream", payload: slow });
+    client.send({ session_id, action: "agent_run_stream", payload: slow });
+    client.send({ session_id, action: "agent_run", payload: ask("last") });
+    const replies = await client.until(({ data }) => data.output === "last");
+    expect(replies.map(({ status, data }) => data.output ?? status)).toEqual([
+      ...["one", "one two", "one two three", "", "success"],
+      ...["one", "one two", "one two three", "", "success"],
+      "last",
+    ]);
+  });
+
+  test("cancels what waits under an id, too", async () => {
+    await using client = await connect<Reply>("/livellm/ws");
+    client.send({ session_id: "c", action: "agent_run_stream", payload: ask("one two", { stall_after_words: 1 }) });
+    client.send({ session_id: "c", action: "agent_run", payload: ask("never") });
+    await client.until(({ data }) => data.output === "one");
+    client.send({ session_id: "c", action: "cancel" });
+    client.send({ session_id: "c", action: "agent_run", payload: ask("later") });
+    const replies = await client.until(({ data }) => data.output === "later");
+    expect(replies.map(({ status }) => status)).toEqual(["streaming", "error", "error", "success"]);
+  });
+
   test("cancels a session, and its call of the provider", async () => {
     await using vendor = await startChatVendor();
     const config = { uid: "cancelled", provider: "groq", api_key: "k", base_url: vendor.baseUrl };
@@ -143,7 +171,7 @@ describe("the multiplexed WebSocket", () => {
     await using client = await connect<Reply>("/livellm/ws");
     client.socket.send(Buffer.from([1, 2, 3]));
     expect(await client.until(ended(""))).toMatchObject([
-      { status: "error", error: expect.stringContaining("binary") },
+      { status: "error", action: "", error: expect.stringMatching(/^binary messages are not taken here: send /) },
     ]);
   });
 

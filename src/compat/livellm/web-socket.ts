@@ -1,4 +1,3 @@
-import { linkedController } from "../../streams/signals.ts";
 import type { Caller } from "../gateway.ts";
 import { httpErrorOf } from "../http-error.ts";
 import { isJsonObject, type JsonObject } from "../json.ts";
@@ -8,6 +7,7 @@ import { Rejected } from "../rejected.ts";
 import type { SpokenAudio } from "../speech.ts";
 import type { SurfaceOptions } from "../surface.ts";
 import { type Actions, createActions } from "./actions.ts";
+import { SessionOrder, type Turn } from "./session-order.ts";
 
 const actionNames = ["agent_run", "agent_run_stream", "audio_speak", "audio_speak_stream", "audio_transcribe"] as const;
 type ActionName = (typeof actionNames)[number];
@@ -18,6 +18,8 @@ interface Session {
   readonly id: unknown;
   readonly action: string;
   readonly payload: unknown;
+  /** What is wrong with a message that cannot be read. */
+  readonly unreadable?: string;
 }
 
 /** What an action brings: items with `streaming`, then one terminal message. */
@@ -48,7 +50,7 @@ class Sessions {
   readonly #caller: Caller;
   readonly #options: SurfaceOptions;
   readonly #actions: Actions;
-  readonly #running = new Map<unknown, { abort(reason: unknown): void }>();
+  readonly #order = new SessionOrder();
   #count = 0;
 
   constructor(client: MessageSocket, caller: Caller, options: SurfaceOptions) {
@@ -60,8 +62,7 @@ class Sessions {
 
   async take(message: string | Uint8Array): Promise<void> {
     const session = readSession(message);
-    if (typeof session.action === "string" && session.action === "cancel")
-      this.#running.get(session.id)?.abort(sessionCancelled());
+    if (session.action === "cancel") this.#order.cancel(session.id, sessionCancelled());
     else if (this.#count >= maxSessions)
       await this.#fail(session, new Rejected(400, "too many sessions at once"), this.#client.signal);
     else if (this.#options.drain.aborted) await this.#fail(session, this.#options.drain.reason, this.#client.signal);
@@ -75,21 +76,21 @@ class Sessions {
 
   async #run(session: Session): Promise<void> {
     this.#count += 1;
-    using controller = linkedController(this.#client.signal);
-    if (session.id !== undefined) this.#running.set(session.id, controller);
+    using turn = this.#order.enter(session.id, this.#client.signal);
     try {
-      await this.#perform(session, { ...this.#caller, signal: controller.signal });
+      await this.#perform(session, turn);
     } catch (error) {
-      await this.#fail(session, error, controller.signal);
+      await this.#fail(session, error, turn.signal);
     } finally {
       this.#count -= 1;
-      if (this.#running.get(session.id) === controller) this.#running.delete(session.id);
       if (this.#options.drain.aborted) this.closeIfIdle();
     }
   }
 
-  async #perform(session: Session, caller: Caller): Promise<void> {
-    const result = await perform(this.#actions, session, caller);
+  async #perform(session: Session, { come, signal }: Turn): Promise<void> {
+    await come;
+    signal.throwIfAborted();
+    const result = await perform(this.#actions, session, { ...this.#caller, signal });
     if ("last" in result) return this.#send(session, "success", result.last);
     for await (const item of result.items) await this.#send(session, "streaming", item);
     await this.#send(session, "success", {});
@@ -115,7 +116,9 @@ function sessionCancelled(): Rejected {
   return new Rejected(400, "the session was cancelled");
 }
 
-async function perform(actions: Actions, { action, payload }: Session, caller: Caller): Promise<Result> {
+async function perform(actions: Actions, session: Session, caller: Caller): Promise<Result> {
+  const { action, payload, unreadable } = session;
+  if (unreadable) throw new Rejected(400, unreadable);
   const name = actionNames.find((known) => known === action);
   if (!name)
     throw new Rejected(
@@ -148,11 +151,19 @@ async function* encodedAll(pieces: AsyncIterable<SpokenAudio>): AsyncGenerator<o
   for await (const piece of pieces) yield encoded(piece);
 }
 
-/** Reads a message. What cannot be read becomes a session with an action that nobody knows, and is answered as such. */
+const shape = '{"session_id": "…", "action": "…", "payload": {…}}';
+
+/** Reads a message. What cannot be read becomes a session that fails, and is answered as such. */
 function readSession(message: string | Uint8Array): Session {
-  if (typeof message !== "string") return { id: "", action: "a binary message", payload: {} };
+  const unreadable = (id: string, what: string) => ({
+    id,
+    action: "",
+    payload: {},
+    unreadable: `${what}: send ${shape}`,
+  });
+  if (typeof message !== "string") return unreadable("", "binary messages are not taken here");
   const value = parsed(message);
-  if (!value) return { id: idIn(message), action: "a message that is no JSON object", payload: {} };
+  if (!value) return unreadable(idIn(message), "the message is no JSON object");
   const { session_id: id, action, payload } = value;
   return { id, action: typeof action === "string" ? action : "", payload: payload ?? {} };
 }
