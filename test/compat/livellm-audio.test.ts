@@ -123,6 +123,36 @@ test.each([
   expect([status, JSON.parse(text)]).toMatchObject([422, { detail: [{ type }, { type: "missing" }] }]);
 });
 
+const vendorConfig = async (uid: string, url: string) =>
+  post(at("/livellm/providers/config"), { uid, provider: "openai", api_key: "k", base_url: `${url}/v1` });
+
+test("a form for a config that is not there is refused as JSON is, in livellm's words", async () => {
+  const body = new FormData();
+  for (const [name, value] of [
+    ["provider_uid", "nobody"],
+    ["model", "whisper-1"],
+  ] as const)
+    body.set(name, value);
+  body.set("file", new Blob([new Uint8Array(64)], { type: "audio/mpeg" }), "a.mp3");
+  const { status, text } = await answered(at("/livellm/audio/transcribe"), { method: "POST", body });
+  expect([status, text]).toEqual([400, expect.stringContaining("Provider config with uid 'nobody' not found")]);
+});
+
+test("transcriptions of one file are asked for in parallel, where that is wanted", async () => {
+  await using silent = await startVendor({ ending: "hang" });
+  await using quick = await startVendor({
+    headers: { "content-type": "application/json" },
+    body: ['{"text":"heard"}'],
+  });
+  await vendorConfig("silent", silent.url);
+  await vendorConfig("quick", quick.url);
+  const file = ["a.mp3", Buffer.from("ID3\x04 and more").toString("base64"), "audio/mpeg"];
+  const requests = ["silent", "quick"].map((provider_uid) => ({ provider_uid, model: "whisper-1", file }));
+  const answer = await post(at("/livellm/audio/transcribe_json"), { requests, strategy: "parallel" });
+  expect([answer.status, JSON.parse(answer.text)]).toMatchObject([200, { text: "heard" }]);
+  expect(silent.calls).toHaveLength(1);
+});
+
 test("a form without its fields is refused, with each of them", async () => {
   const body = new FormData();
   body.set("model", "moonshine-tiny");

@@ -197,6 +197,11 @@ describe("provider configs", () => {
     answered(at(`/livellm/providers/config/${encodeURIComponent(uid)}`), { method: "DELETE" });
   const config = { provider: "groq", api_key: "gsk-1", base_url: "http://127.0.0.1:9/v1" };
 
+  test("that nobody could remove again are refused", async () => {
+    const answer = await put({ uid: " ", ...config });
+    expect([answer.status, answer.text]).toEqual([422, expect.stringContaining('"loc":["body","uid"]')]);
+  });
+
   test("are added with 201, listed with a mask, and removed", async () => {
     expect(await put({ uid: "team one/ü", ...config })).toMatchObject({
       status: 201,
@@ -308,6 +313,18 @@ describe("agent streams", () => {
     const failing = ask("secret words", echoing({ fail_before: "rate_limited" }));
     expect(await post(at("/livellm/agent/run_stream"), failing)).toMatchObject({ status: 429 });
     expect(await outputs({ requests: [failing, ask("rescued")], timeout_per_request: 0.5 })).toEqual(["rescued", ""]);
+  });
+
+  test("when requests that differ all fail, the answer says what each of them failed with", async () => {
+    const requests = [
+      ask("one", echoing({ fail_before: "rate_limited" })),
+      ask("two", echoing({ fail_before: "provider_unavailable" })),
+    ];
+    const { status, text } = await post(at("/livellm/agent/run"), { requests });
+    expect(status).toBe(503);
+    expect(text).toContain("All requests failed: local/echo: ");
+    expect(text).toContain("rate_limited; local/echo: ");
+    expect(text).toContain("provider_unavailable");
   });
 
   test("pass over requests to configs that are not there, unless there are no others", async () => {

@@ -2,14 +2,15 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { RouteSchema } from "../../../gen/livellm/v1/route_pb.ts";
 import { firstToAnswer } from "../attempts.ts";
 import type { Caller, Gateway } from "../gateway.ts";
-import { type OldTranscript, transcribeWhole } from "../recording.ts";
+import type { Form } from "../multipart.ts";
+import { type OldTranscript, type TranscriptionPlan, transcribeWhole } from "../recording.ts";
 import { type Reader, readAs } from "../schema.ts";
 import { type SpokenAudio, speakPieces, speakWhole } from "../speech.ts";
 import { type AgentAnswer, runAgent, streamAgent } from "./agent.ts";
 import { agentBody, plansOf } from "./agent-request.ts";
 import { inLivellmWords, unknownProvider } from "./domain-error.ts";
 import { speechBody, speechPlansOf } from "./speech-request.ts";
-import { transcriptionBody, transcriptionPlansOf } from "./transcription-request.ts";
+import { requestOfForm, transcriptionBody, transcriptionPlansOf } from "./transcription-request.ts";
 
 /**
  * What livellm does, once, for HTTP and its WebSocket alike. Each takes a body as it came, and throws at the first pull what is
@@ -21,6 +22,7 @@ export interface Actions {
   speak(body: unknown, caller: Caller): Promise<SpokenAudio>;
   speakStream(body: unknown, caller: Caller): AsyncGenerator<SpokenAudio>;
   transcribe(body: unknown, caller: Caller): Promise<OldTranscript>;
+  transcribeForm(form: Form, caller: Caller): Promise<OldTranscript>;
 }
 
 export function createActions(gateway: Gateway): Actions {
@@ -33,14 +35,20 @@ export function createActions(gateway: Gateway): Actions {
       only(inTurn(plansFor(speechBody, body, speechPlansOf), (plan) => once(() => speakWhole(gateway, plan, caller)))),
     speakStream: (body, caller) =>
       inTurn(plansFor(speechBody, body, speechPlansOf), (plan) => speakPieces(gateway, plan, caller)),
-    transcribe: async (body, caller) => {
-      const plans = plansFor(transcriptionBody, body, transcriptionPlansOf);
-      const { text, language } = await only(
-        inTurn(plans, (plan) => once(() => transcribeWhole(gateway, plan, caller))),
-      );
-      return { text, language };
-    },
+    transcribe: (body, caller) => transcribe(gateway, plansFor(transcriptionBody, body, transcriptionPlansOf), caller),
+    transcribeForm: (form, caller) =>
+      transcribe(gateway, () => transcriptionPlansOf({ requests: [requestOfForm(form)], parallel: false }), caller),
   };
+}
+
+async function transcribe(
+  gateway: Gateway,
+  plans: () => readonly TranscriptionPlan[],
+  caller: Caller,
+): Promise<OldTranscript> {
+  const transcripts = inTurn(plans, (plan) => once(() => transcribeWhole(gateway, plan, caller)));
+  const { text, language } = await only(transcripts);
+  return { text, language };
 }
 
 /** A call that a body asks for. */

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type AgentConfigSchema, ContextPolicy_Strategy as Overflow } from "../../../gen/livellm/v1/agent_pb.ts";
 import type { MessageSchema } from "../../../gen/livellm/v1/message_pb.ts";
@@ -22,7 +21,7 @@ import {
   text,
   withDefault,
 } from "../schema.ts";
-import { type Alternatives, alternatives } from "./fallback-request.ts";
+import { type Alternatives, alternatives, type Group, grouped } from "./fallback-request.ts";
 import { outputFormatOf, outputSchema } from "./output-schema.ts";
 import { routeThrough } from "./route.ts";
 
@@ -63,7 +62,7 @@ export interface AgentPlan {
 export function plansOf(body: Alternatives<AgentRequest>): readonly AgentPlan[] {
   for (const { messages } of body.requests) checkConversation(messages);
   if (body.requests.length === 0) throw new Rejected(400, "All requests failed: the list of requests is empty");
-  return grouped(body.requests).map((group) => planOf(group, body));
+  return grouped(body.requests, contentOf).map((group) => planOf(group, body));
 }
 
 function checkConversation(messages: readonly OldMessage[]): void {
@@ -77,23 +76,11 @@ function roleOf(message: OldMessage): string {
   return message.kind === "binary" ? "user" : message.kind;
 }
 
-type Group = readonly [AgentRequest, ...AgentRequest[]];
-
-function grouped(requests: readonly AgentRequest[]): readonly Group[] {
-  const groups: [AgentRequest, ...AgentRequest[]][] = [];
-  for (const request of requests) {
-    const last = groups.at(-1);
-    if (last && isDeepStrictEqual(contentOf(last[0]), contentOf(request))) last.push(request);
-    else groups.push([request]);
-  }
-  return groups;
-}
-
 function contentOf({ provider_uid, model, ...content }: AgentRequest): object {
   return content;
 }
 
-function planOf(group: Group, body: Alternatives<AgentRequest>): AgentPlan {
+function planOf(group: Group<AgentRequest>, body: Alternatives<AgentRequest>): AgentPlan {
   const [request] = group;
   const { generation, parallelToolCalls, options } = readGenerationOptions(request.gen_config ?? {});
   const choices = group.map(({ provider_uid, model }) => ({

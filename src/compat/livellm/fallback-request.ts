@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { type Branch, either, list, number, object, oneOf, type Reader, withDefault } from "../schema.ts";
 
 /** One or more requests, one of which is to be answered. A single request is a list of one without a time limit. */
@@ -23,6 +24,20 @@ export function alternatives<T>(single: Branch<T>, fallbackName: string): Reader
     const { requests, strategy, timeout_per_request } = result.second;
     return { requests, parallel: strategy === "parallel", timeoutSeconds: timeout_per_request };
   };
+}
+
+/** At least one request. */
+export type Group<T> = readonly [T, ...T[]];
+
+/** Neighbours that have the same content: they differ in where they go alone, and are one call with a target for each. */
+export function grouped<T>(requests: readonly T[], contentOf: (request: T) => object): readonly Group<T>[] {
+  const groups: [T, ...T[]][] = [];
+  for (const request of requests) {
+    const last = groups.at(-1);
+    if (last && isDeepStrictEqual(contentOf(last[0]), contentOf(request))) last.push(request);
+    else groups.push([request]);
+  }
+  return groups;
 }
 
 function withList<T>(read: Reader<T>) {

@@ -11,6 +11,7 @@ import { Route_Strategy as Strategy } from "../../../gen/livellm/v1/route_pb.ts"
 import type { Caller, Gateway } from "../gateway.ts";
 import { Rejected } from "../rejected.ts";
 import {
+  checked,
   integer,
   type invalid,
   list,
@@ -45,7 +46,8 @@ const modelConfig = object({
 
 /** Settings of a provider as livellm's clients write them. */
 export const settings = object({
-  uid: required(text),
+  // A blank one could not be deleted again: it would be no segment of a path.
+  uid: required(checked(text, (uid) => (uid.trim() === "" ? "uid cannot be empty" : undefined))),
   provider: required(oneOf(livellmKinds)),
   api_key: required(text),
   base_url: optional(text),

@@ -6,7 +6,6 @@ import { readJson } from "../body.ts";
 import { callerOf, type Exchange } from "../exchange.ts";
 import { httpErrorOf } from "../http-error.ts";
 import { readForm } from "../multipart.ts";
-import { transcribeWhole } from "../recording.ts";
 import { ndjson, sendBytes, sendJson, sendStream } from "../respond.ts";
 import type { Route } from "../route-table.ts";
 import { readAs } from "../schema.ts";
@@ -15,7 +14,6 @@ import type { SurfaceOptions } from "../surface.ts";
 import { createActions } from "./actions.ts";
 import { docsPage, openApi } from "./openapi.ts";
 import { deleteConfig, listConfigs, putConfig, settings } from "./provider-config.ts";
-import { requestOfForm, transcriptionPlansOf } from "./transcription-request.ts";
 
 const success = { success: true, message: "ok" };
 
@@ -98,11 +96,8 @@ export function livellmRoutes(options: SurfaceOptions): readonly Route[] {
       path: "/audio/transcribe",
       rpc: AudioService.method.transcribe,
       serve: async (exchange) => {
-        const request = requestOfForm(await readForm(exchange.request, maxBodyBytes));
-        const [plan] = transcriptionPlansOf({ requests: [request], parallel: false });
-        if (!plan) throw new RangeError("one request is one plan");
-        const { text, language } = await transcribeWhole(gateway, plan, callerOf(exchange));
-        sendJson(exchange.response, 200, { text, language });
+        const form = await readForm(exchange.request, maxBodyBytes);
+        sendJson(exchange.response, 200, await actions.transcribeForm(form, callerOf(exchange)));
       },
     },
     {

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import { type AudioForm, formNames, readOutputFormat } from "../audio-form.ts";
 import type { JsonObject } from "../json.ts";
 import {
@@ -18,7 +17,7 @@ import {
   withDefault,
 } from "../schema.ts";
 import { type SpeechPlan, splitSpeechSettings } from "../speech.ts";
-import { type Alternatives, alternatives } from "./fallback-request.ts";
+import { type Alternatives, alternatives, type Group, grouped } from "./fallback-request.ts";
 import { routeThrough } from "./route.ts";
 
 const sampleRate = integer({ ge: 8_000, le: 48_000 });
@@ -76,17 +75,7 @@ export const speechBody: Reader<Alternatives<SpeakRequest>> = alternatives(
 /** The calls that a body asks for, in order. Requests that differ in model, voice and options alone are one call. */
 export function speechPlansOf(body: Alternatives<SpeakRequest>): readonly SpeechPlan[] {
   if (body.requests.length === 0) routeThrough([], body);
-  return grouped(body.requests).map((group) => planOf(group, body));
-}
-
-function grouped(requests: readonly SpeakRequest[]): readonly (readonly SpeakRequest[])[] {
-  const groups: SpeakRequest[][] = [];
-  for (const request of requests) {
-    const last = groups.at(-1);
-    if (last?.[0] && isDeepStrictEqual(contentOf(last[0]), contentOf(request))) last.push(request);
-    else groups.push([request]);
-  }
-  return groups;
+  return grouped(body.requests, contentOf).map((group) => planOf(group, body));
 }
 
 function contentOf(request: SpeakRequest): object {
@@ -98,9 +87,8 @@ function settingsOf({ gen_config }: SpeakRequest): JsonObject {
   return gen_config ?? {};
 }
 
-function planOf(group: readonly SpeakRequest[], body: Alternatives<SpeakRequest>): SpeechPlan {
+function planOf(group: Group<SpeakRequest>, body: Alternatives<SpeakRequest>): SpeechPlan {
   const [first] = group;
-  if (!first) throw new RangeError("a group has at least one request");
   const choices = group.map((request) => ({
     providerUid: request.provider_uid,
     model: request.model,

@@ -15,7 +15,7 @@ import {
   required,
   text,
 } from "../schema.ts";
-import { type Alternatives, alternatives } from "./fallback-request.ts";
+import { type Alternatives, alternatives, type Group, grouped } from "./fallback-request.ts";
 import { routeThrough } from "./route.ts";
 
 const transcribeRequest = object({
@@ -48,22 +48,24 @@ function fileOf(value: unknown, at: At): Recording | typeof invalid {
   return { filename, bytes: new Uint8Array(Buffer.from(content, "base64")), contentType };
 }
 
-/** The calls that a body asks for, in order. */
+/** The calls that a body asks for, in order. Requests that differ in model and options alone are one call. */
 export function transcriptionPlansOf(body: Alternatives<TranscribeRequest>): readonly TranscriptionPlan[] {
   if (body.requests.length === 0) routeThrough([], body);
-  return body.requests.map((request) => planOf(request, body));
+  return grouped(body.requests, contentOf).map((group) => planOf(group, body));
 }
 
-function planOf(request: TranscribeRequest, body: Alternatives<TranscribeRequest>): TranscriptionPlan {
-  const { provider_uid, model, file, language } = request;
-  const settings = request.gen_config ?? {};
-  const { options } = splitTranscriptionSettings(settings);
-  return {
-    route: routeThrough([{ providerUid: provider_uid, model, options }], body),
-    recording: file,
-    language,
-    settings,
-  };
+function contentOf({ file, language, gen_config }: TranscribeRequest): object {
+  return { file, language, prompt: splitTranscriptionSettings(gen_config ?? {}).prompt };
+}
+
+function planOf(group: Group<TranscribeRequest>, body: Alternatives<TranscribeRequest>): TranscriptionPlan {
+  const [{ file, language, gen_config }] = group;
+  const choices = group.map((request) => ({
+    providerUid: request.provider_uid,
+    model: request.model,
+    options: splitTranscriptionSettings(request.gen_config ?? {}).options,
+  }));
+  return { route: routeThrough(choices, body), recording: file, language, settings: gen_config ?? {} };
 }
 
 /** A form on `/audio/transcribe`. Throws {@link Rejected} with the sentences of livellm's code. */
