@@ -23,3 +23,13 @@ const headerless = ["audio/pcm", "audio/ulaw", "audio/alaw"];
 export function isHeaderless(mimeType: string): boolean {
   return headerless.includes(mimeType);
 }
+
+/**
+ * What the parameters of a media type say of its samples, as in `audio/pcm;rate=16000;channels=1` (RFC 4856); 0 where they say
+ * nothing.
+ */
+export function parametersOf(mimeType: string): Pick<AudioFormat, "sampleRateHertz" | "channelCount"> {
+  const parameter = (name: string) =>
+    Number(new RegExp(`;\\s*${name}="?(\\d{1,9})"?\\s*(?:;|$)`, "i").exec(mimeType)?.[1] ?? 0);
+  return { sampleRateHertz: parameter("rate"), channelCount: parameter("channels") };
+}

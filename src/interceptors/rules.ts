@@ -28,6 +28,7 @@ import {
   sampleRate,
   sendableApiKey,
   sendableHeaders,
+  soundParameters,
 } from "./special-rules.ts";
 
 /** Rules by message and field, both as the proto files name them; a oneof stands beside the fields. */
@@ -97,7 +98,7 @@ export const rules: RuleTable = {
 
   // audio.proto
   AudioFormat: {
-    mime_type: [matches("^audio/[A-Za-z0-9.+-]+(;.*)?$", "a media type such as audio/wav")],
+    mime_type: [matches("^audio/[A-Za-z0-9.+-]+(;.*)?$", "a media type such as audio/wav"), soundParameters],
     sample_rate_hertz: [sampleRate],
     channel_count: [int32({ gte: 0, lte: 2 })],
   },

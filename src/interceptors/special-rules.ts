@@ -1,3 +1,4 @@
+import { parametersOf } from "../core/audio-format.ts";
 import {
   faultOfApiKey,
   faultOfBaseUrl,
@@ -50,7 +51,7 @@ export const mimeTypeWithData: Rule = {
   check(value, { source }) {
     const withData = (source as { case?: string } | undefined)?.case === "data";
     return withData && isEmpty(value)
-      ? { reason: "REQUIRED", description: "is required with data, such as image/png" }
+      ? { reason: "REQUIRED", description: "is required with data, such as image/png or audio/wav" }
       : undefined;
   },
 };
@@ -63,6 +64,32 @@ export const sampleRate: Rule = {
     return { reason: "OUT_OF_RANGE", description: "must be at least 8000 and at most 48000, or 0 for the model's own" };
   },
 };
+
+/** What the parameters of a media type say keeps the rules of the fields, and says nothing else than they do. */
+export const soundParameters: Rule = {
+  text: "",
+  prose: "may stand here instead, as parameters",
+  check(value, { sampleRateHertz, channelCount }) {
+    const said = parametersOf(value as string);
+    const rate = said.sampleRateHertz;
+    if (rate > 0 && (rate < 8_000 || rate > 48_000))
+      return wrongParameter("rate", "must be at least 8000 and at most 48000");
+    if (said.channelCount > 2) return wrongParameter("channels", "must be 1 or 2");
+    if (differ(rate, sampleRateHertz))
+      return wrongParameter("rate", "is not what sampleRateHertz says; say one of them");
+    return differ(said.channelCount, channelCount)
+      ? wrongParameter("channels", "is not what channelCount says; say one of them")
+      : undefined;
+  },
+};
+
+function differ(said: number, field: unknown): boolean {
+  return said > 0 && typeof field === "number" && field > 0 && field !== said;
+}
+
+function wrongParameter(name: string, description: string): Finding {
+  return { reason: "CONFLICT", description: `its parameter ${name} ${description}` };
+}
 
 const rawTypes = ["audio/pcm", "audio/ulaw", "audio/alaw"];
 
@@ -87,7 +114,7 @@ export const rawAudio: Rule = {
         below: ".mimeType",
       });
     }
-    if (sampleRateHertz === 0) {
+    if (sampleRateHertz === 0 && parametersOf(mimeType).sampleRateHertz === 0) {
       findings.push({ reason: "REQUIRED", description: "is required, such as 16000", below: ".sampleRateHertz" });
     }
     return findings;

@@ -16,7 +16,7 @@ import type {
   TranscriptSegmentSchema,
 } from "../../gen/livellm/v1/transcript_pb.ts";
 import { plainMediaType } from "../audio/media-type.ts";
-import type { AudioFormat, Word } from "../core/audio-format.ts";
+import { type AudioFormat, parametersOf, type Word } from "../core/audio-format.ts";
 import { invalidRequest, LivellmError } from "../core/error.ts";
 import type { RouteResult } from "../core/route.ts";
 import type { SpeechInput, SpeechRequest, Voice } from "../core/speech.ts";
@@ -29,8 +29,12 @@ import { attemptToProto, routeResultToProto, usageToProto, warningToProto } from
 export function formatFromProto(format: ProtoAudioFormat | undefined): AudioFormat | undefined {
   if (!format || (format.mimeType === "" && format.sampleRateHertz === 0 && format.channelCount === 0))
     return undefined;
-  const { sampleRateHertz, channelCount } = format;
-  return { mimeType: plainMediaType(format.mimeType), sampleRateHertz, channelCount };
+  const said = parametersOf(format.mimeType);
+  return {
+    mimeType: plainMediaType(format.mimeType),
+    sampleRateHertz: format.sampleRateHertz || said.sampleRateHertz,
+    channelCount: format.channelCount || said.channelCount,
+  };
 }
 
 export function formatToProto(format: AudioFormat): MessageInitShape<typeof AudioFormatSchema> {

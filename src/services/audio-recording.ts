@@ -4,7 +4,7 @@ import { convertAudio } from "../audio/convert.ts";
 import { plainMediaType } from "../audio/media-type.ts";
 import { type KnownAudio, sniffAudio } from "../audio/sniff.ts";
 import { readWav, writeWav } from "../audio/wav.ts";
-import { type AudioFormat, isHeaderless } from "../core/audio-format.ts";
+import { type AudioFormat, isHeaderless, parametersOf } from "../core/audio-format.ts";
 import { invalidRequest, type Violation, type ViolationReason } from "../core/error.ts";
 import type { TranscriptionRequest } from "../core/transcription.ts";
 import { formatFromProto } from "./audio-messages.ts";
@@ -17,11 +17,11 @@ type Recording = Pick<TranscriptionRequest, "audio" | "mimeType" | "filename" | 
  * its path, before any provider is called.
  */
 export function recordingFromProto(request: TranscribeRequest): Recording {
-  const { bytes, mimeType, field } = bytesOf(request.audio);
+  const { bytes, mimeType, said, field } = bytesOf(request.audio);
   if (bytes.length === 0) throw wrong(field, "REQUIRED", "the recording is empty");
   const filename = request.audio?.filename ?? "";
   const format = formatFromProto(request.format);
-  const samples = samplesFormat(mimeType, format);
+  const samples = samplesFormat(mimeType, { said, format });
   return samples ? wrapped(bytes, samples, { field, filename }) : file(bytes, mimeType, { field, filename });
 }
 
@@ -30,15 +30,22 @@ interface Named {
   readonly filename: string;
 }
 
-function bytesOf(audio: Media | undefined): {
+interface Given {
   readonly bytes: Uint8Array;
   readonly mimeType: string;
+  /** What the media type says besides. */
+  readonly said: Parameters;
   readonly field: string;
-} {
-  const given = plainMediaType(audio?.mimeType ?? "");
-  if (audio?.source.case === "data") return { bytes: audio.source.value, mimeType: given, field: "audio.data" };
+}
+
+type Parameters = Pick<AudioFormat, "sampleRateHertz" | "channelCount">;
+
+function bytesOf(audio: Media | undefined): Given {
+  const typed = (mimeType: string) => ({ mimeType: plainMediaType(mimeType), said: parametersOf(mimeType) });
+  const given = audio?.mimeType ?? "";
+  if (audio?.source.case === "data") return { bytes: audio.source.value, ...typed(given), field: "audio.data" };
   const inline = readInline(audio?.source.value ?? "");
-  return { bytes: inline.data, mimeType: given || plainMediaType(inline.mimeType), field: "audio.uri" };
+  return { bytes: inline.data, ...typed(given || inline.mimeType), field: "audio.uri" };
 }
 
 function readInline(uri: string): { readonly data: Uint8Array; readonly mimeType: string } {
@@ -57,7 +64,10 @@ function readable(uri: string): ReturnType<typeof readDataUri> {
 }
 
 /** What the samples are, when it is samples; `audio.mime_type` or `format` may say so, and must not disagree. */
-function samplesFormat(mimeType: string, format: AudioFormat | undefined): AudioFormat | undefined {
+function samplesFormat(
+  mimeType: string,
+  { said: parameters, format }: { readonly said: Parameters; readonly format: AudioFormat | undefined },
+): AudioFormat | undefined {
   const said = isHeaderless(mimeType) ? mimeType : undefined;
   const inFormat = format && isHeaderless(format.mimeType) ? format.mimeType : undefined;
   if (said && inFormat && said !== inFormat) {
@@ -65,8 +75,12 @@ function samplesFormat(mimeType: string, format: AudioFormat | undefined): Audio
   }
   const samples = said ?? (isFile(mimeType) ? undefined : inFormat);
   if (samples === undefined) return undefined;
-  if (format && format.sampleRateHertz > 0) return { ...format, mimeType: samples };
-  const description = `is required for ${samples}, which has no header, such as 16000`;
+  const sampleRateHertz = format?.sampleRateHertz || parameters.sampleRateHertz;
+  const channelCount = format?.channelCount || parameters.channelCount;
+  if (sampleRateHertz >= 8_000 && sampleRateHertz <= 48_000 && channelCount <= 2) {
+    return { mimeType: samples, sampleRateHertz, channelCount };
+  }
+  const description = `is required for ${samples}, which has no header: 8000 to 48000, such as 16000`;
   throw wrong("format.sampleRateHertz", "REQUIRED", description);
 }
 

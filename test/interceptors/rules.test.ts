@@ -251,6 +251,13 @@ const otherChanges = [
     ["start.format.mimeType", "REQUIRED", live({ format: { sampleRateHertz: 8000 } })],
     ["start.format.mimeType", "UNSUPPORTED", live({ format: { mimeType: "audio/mpeg", sampleRateHertz: 8000 } })],
     ["start.format.sampleRateHertz", "REQUIRED", live({ format: { mimeType: "audio/ulaw" } })],
+    ["start.format.mimeType", "CONFLICT", live({ format: { mimeType: "audio/pcm;rate=7999" } })],
+    ["start.format.mimeType", "CONFLICT", live({ format: { mimeType: "audio/pcm;rate=16000;channels=3" } })],
+    [
+      "start.format.mimeType",
+      "CONFLICT",
+      live({ format: { mimeType: "audio/pcm;rate=16000", sampleRateHertz: 8000 } }),
+    ],
     ["start.turnDetection.silence.threshold", "OUT_OF_RANGE", liveTurn({ silence: { threshold: 1.1 } })],
     ["start.turnDetection.silence.silenceMs", "OUT_OF_RANGE", liveTurn({ silence: { silenceMs: -1 } })],
     ["start.turnDetection.silence.prefixMs", "OUT_OF_RANGE", liveTurn({ silence: { prefixMs: 10_001 } })],

@@ -81,6 +81,16 @@ describe("Transcribe", () => {
       audio: recording(samples, "audio/pcm"),
       format: { sampleRateHertz: 16_000 },
     });
+    await gateway.audio.transcribe({
+      route: routeTo("a"),
+      audio: recording(samples, "audio/pcm;rate=16000;channels=1"),
+    });
+    await gateway.audio.transcribe({
+      route: routeTo("a"),
+      audio: recording(samples, "application/octet-stream"),
+      format: { mimeType: 'audio/pcm; channels=1; rate="16000"' },
+    });
+    expect(requests).toHaveLength(4);
     for (const request of requests) {
       expect(request).toMatchObject({ mimeType: "audio/wav", durationMs: 100 });
       expect(Buffer.from(readWav(request.audio).data).equals(samples)).toBe(true);
@@ -91,7 +101,7 @@ describe("Transcribe", () => {
       audio: recording(new Uint8Array(800).fill(0xff), "audio/ulaw"),
       format: ulaw,
     });
-    expect(readWav(requests[2]?.audio ?? wav)).toMatchObject({
+    expect(readWav(requests[4]?.audio ?? wav)).toMatchObject({
       durationMs: 100,
       layout: { encoding: "pcm16", sampleRateHertz: 8000 },
     });

@@ -101,6 +101,16 @@ describe("SpeakStream", () => {
     expect(voice.requests[0]?.format).toEqual(pcm24k);
   });
 
+  test("the rate and the channels may stand in the media type", async () => {
+    const voice = createVoice(speaks(pcm24k, 100));
+    await using gateway = await startVoiceGateway({ a: { speech: voice } });
+    const config = { format: { mimeType: "audio/pcm;rate=8000;channels=2" } };
+    const { events } = await speak(gateway, { route: routeTo("a"), config });
+    const format = { mimeType: "audio/pcm", sampleRateHertz: 8000, channelCount: 2 };
+    expect(all(events, "started")).toMatchObject([{ format }]);
+    expect(whole(events).length).toBe(3200);
+  });
+
   test("WAV has one header, ours, whatever the vendor's is", async () => {
     const voice = createVoice(speaks(pcm24k, 50));
     await using gateway = await startVoiceGateway({ a: { speech: voice } });

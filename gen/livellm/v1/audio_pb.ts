@@ -21,7 +21,9 @@ export type AudioFormat = Message<"livellm.v1.AudioFormat"> & {
   /**
    * The media type. Without a header: `audio/pcm` (16-bit signed,
    * little-endian), `audio/ulaw`, `audio/alaw`. With one: `audio/wav`,
-   * `audio/mpeg`, `audio/ogg`, `audio/flac`, `audio/aac`, `audio/webm`.
+   * `audio/mpeg`, `audio/ogg`, `audio/flac`, `audio/aac`, `audio/webm`. The rate
+   * and the number of channels may stand here instead, as parameters:
+   * `audio/pcm;rate=16000;channels=1`.
    * rule: string.pattern = ^audio/[A-Za-z0-9.+-]+(;.*)?$
    *
    * @generated from field: string mime_type = 1;
