@@ -1,3 +1,5 @@
+import { sampleKernel } from "./sample-kernel.ts";
+
 /** 16-bit signed little-endian samples as numbers from -1 up to, and without, 1. `bytes` holds whole samples. */
 export function pcmToFloat(bytes: Uint8Array): Float32Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -8,6 +10,10 @@ export function pcmToFloat(bytes: Uint8Array): Float32Array {
 
 /** The reverse of {@link pcmToFloat}, exact for what came from it; what is louder than full scale is clipped. */
 export function floatToPcm(samples: Float32Array): Uint8Array {
+  return sampleKernel ? sampleKernel.toPcm(samples) : toPcm(samples);
+}
+
+function toPcm(samples: Float32Array): Uint8Array {
   const bytes = new Uint8Array(samples.length * 2);
   for (let i = 0, at = 0; i < samples.length; i++, at += 2) {
     const sample = toInt16(samples[i] as number);
@@ -29,14 +35,16 @@ export function toInt16(sample: number): number {
  * sample. What it returns may be a view of what it was given.
  */
 export function createFrameCarry(frameBytes: number): (bytes: Uint8Array) => Uint8Array {
-  let rest: Uint8Array = new Uint8Array(0);
+  let rest = nothing;
   return (bytes) => {
     const all = joinBytes(rest, bytes);
-    const whole = all.length - (all.length % frameBytes);
-    rest = new Uint8Array(all.subarray(whole)); // a copy: the caller may reuse its buffer
-    return all.subarray(0, whole);
+    const left = all.length % frameBytes;
+    rest = left === 0 ? nothing : new Uint8Array(all.subarray(-left)); // a copy: the caller may reuse its buffer
+    return left === 0 ? all : all.subarray(0, -left);
   };
 }
+
+const nothing: Uint8Array = new Uint8Array(0);
 
 /** One after the other; the second itself when the first is empty. */
 export function joinBytes(first: Uint8Array, second: Uint8Array): Uint8Array {

@@ -1,4 +1,5 @@
 import { designLowPass, type PolyphaseFilter } from "./low-pass.ts";
+import { sampleKernel } from "./sample-kernel.ts";
 
 /**
  * Changes the rate of one channel. The output is the same, bit for bit, however the input is cut, is not delayed
@@ -40,8 +41,7 @@ class PolyphaseResampler implements Resampler {
   push(samples: Float32Array): Float32Array {
     this.#append(samples);
     const output = new Float32Array(this.#outputsReady());
-    if (this.#filter.rowCount === this.#up) this.#fillByRows(output);
-    else for (let i = 0; i < output.length; i++) output[i] = this.#between(i);
+    this.#fill(output);
     this.#advance(output.length);
     this.#forget();
     return output;
@@ -76,6 +76,13 @@ class PolyphaseResampler implements Resampler {
   #outputsReady(): number {
     const room = this.#filled - this.#filter.taps - this.#start;
     return room < 0 ? 0 : Math.floor((room * this.#up + this.#up - 1 - this.#phase) / this.#down) + 1;
+  }
+
+  #fill(output: Float32Array): void {
+    const [filter, up, down, window] = [this.#filter, this.#up, this.#down, this.#window];
+    if (filter.rowCount !== up) for (let i = 0; i < output.length; i++) output[i] = this.#between(i);
+    else if (!sampleKernel?.takes(filter)) this.#fillByRows(output);
+    else sampleKernel.filter(output, { filter, up, down, window, start: this.#start, phase: this.#phase });
   }
 
   /** Every `up`-th output uses the same row of the filter, and lies `down` inputs behind the one before. */

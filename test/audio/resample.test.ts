@@ -12,6 +12,7 @@ const odd = [
   [8001, 47_999],
   [47_999, 8001],
   [12_347, 16_000],
+  [47_992, 8000],
 ] as const;
 
 function whole(resampler: Resampler, samples: Float32Array): Float32Array {
