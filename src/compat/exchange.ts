@@ -40,10 +40,17 @@ export function callerOf(
     face,
     httpMethod: request.method ?? "POST",
     url: request.url ?? "",
-    headers: webHeadersOf(request),
+    headers: withProject(webHeadersOf(request)),
     signal,
     ...(timeoutMs !== undefined && { timeoutMs }),
   };
+}
+
+/** What livellm's clients call their project is the application here. */
+function withProject(headers: Headers): Headers {
+  const project = headers.get("x-project");
+  if (project && !headers.has("x-app")) headers.set("x-app", project);
+  return headers;
 }
 
 /**

@@ -19,6 +19,7 @@ const codes: Readonly<Record<number, ErrorCode>> = {
   405: "unimplemented",
   413: "resource_exhausted",
   422: "invalid_argument",
+  503: "unavailable",
 };
 
 /** A request that a surface refuses by itself, with the HTTP status and the `detail` that its clients expect. */

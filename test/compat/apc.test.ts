@@ -194,6 +194,15 @@ describe("models", () => {
     expect(data[1]).toMatchObject({ provider: "openai", status: "available", capabilities: { streaming: true } });
   });
 
+  test("of a provider that does not answer are no empty list", async () => {
+    vendor.answerWith({ status: 500, headers: json, body: ['{"error":{"message":"down"}}'] });
+    const provider = { uid: "down", provider: "vllm", api_key: "k", base_url: `${vendor.url}/v1` };
+    await post(at("/livellm/providers/config"), provider);
+    const { status, text } = await answered(at("/api/models?provider=down"));
+    expect([status, text]).toEqual([503, expect.stringContaining("Provider 'down' not available: ")]);
+    await answered(at("/livellm/providers/config/down"), { method: "DELETE" });
+  });
+
   test("of a provider that is not there", async () => {
     const answer = await answered(at("/api/models?provider=acme"));
     expect(answer).toMatchObject({ status: 400, text: JSON.stringify({ detail: "Provider 'acme' not available" }) });
@@ -207,8 +216,16 @@ test("health, and what is not there", async () => {
   expect(await answered(at("/api/nothing"))).toMatchObject({ status: 404, text: '{"detail":"Not Found"}' });
 });
 
-test("with chat beside it, /health is chat's", async () => {
+test("says what there is", async () => {
+  for (const place of ["/", "/api"]) {
+    const { status, text } = await answered(at(place));
+    expect([status, JSON.parse(text)]).toMatchObject([200, { endpoints: { chat: "/api/chat/completions" } }]);
+  }
+});
+
+test("with chat beside it, / and /health are chat's", async () => {
   await using both = await startCompatGateway(["apc", "chat"]);
+  expect((await answered(`${both.url}/`)).text).toContain("<h1>AI Chat API</h1>");
   expect((await answered(`${both.url}/health`)).text).toContain("System operational");
   expect((await answered(`${both.url}/api/health`)).text).toBe('{"status":"healthy"}');
 });

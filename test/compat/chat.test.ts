@@ -45,6 +45,15 @@ interface Event {
 }
 
 describe("POST /chat/{provider}", () => {
+  test("of a provider that nobody has configured says that, and nothing of the others", async () => {
+    const { status, text } = await post(at("/chat/groq"), hello);
+    expect([status, JSON.parse(text)]).toMatchObject([
+      503,
+      { status: "error", code: 503, message: expect.stringContaining("The provider groq is not configured") },
+    ]);
+    expect(text).not.toContain("local");
+  });
+
   test("answers byte for byte as Python would", async () => {
     const { status, headers, text } = await post(at("/chat/gpt"), hello, { "x-request-id": "r-1" });
     expect(status).toBe(200);

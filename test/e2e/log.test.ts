@@ -4,7 +4,7 @@ import { rmSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { expect, onTestFinished, test } from "vitest";
 import { echoRequest } from "../support/echo-request.ts";
-import { startArguments, temporaryFolder } from "../support/gateway.ts";
+import { startArguments, startGateway, temporaryFolder } from "../support/gateway.ts";
 import { callJson } from "../support/json-call.ts";
 
 /** A line of the log is about 600 bytes with these; a pipe holds 64 KiB. */
@@ -29,6 +29,18 @@ test.each(["stopped reading", "gone away"])("a reader of the log that has %s sto
   }
   child.kill("SIGTERM");
   expect((await exited)[0]).toBe(0);
+});
+
+test("what livellm's clients call their project is the app of their calls", async () => {
+  await using gateway = await startGateway();
+  const body = { provider_uid: "local", model: "echo", messages: [{ role: "user", content: "Hi" }] };
+  const response = await fetch(`${gateway.url}/livellm/agent/run`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-project": "help desk" },
+    body: JSON.stringify(body),
+  });
+  expect(response.status).toBe(200);
+  expect(await gateway.logged("rpc")).toMatchObject({ rpc: "livellm.v1.AgentService/Run", app: "help desk" });
 });
 
 async function listening(output: Readable): Promise<string> {

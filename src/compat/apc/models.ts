@@ -1,23 +1,32 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { Modality } from "../../../gen/livellm/v1/common_pb.ts";
-import { Feature, type Model, ModelsService } from "../../../gen/livellm/v1/models_service_pb.ts";
+import { Feature, type Model, ModelsService, type ProviderFailure } from "../../../gen/livellm/v1/models_service_pb.ts";
 import type { Caller, Gateway } from "../gateway.ts";
 import { Rejected } from "../rejected.ts";
 
 /** What this system calls providers whose names here are others. */
 const oldNames: Readonly<Record<string, string>> = { google: "gemini" };
 
-/** The models of all providers, or of one. Throws {@link Rejected} (400) when there is no such provider. */
+/**
+ * The models of all providers that can be asked, or of one. Throws {@link Rejected}: 400 when there is no such provider, 503 when it
+ * cannot be asked.
+ */
 export async function listModels(gateway: Gateway, provider: string, caller: Caller): Promise<object> {
   const id = Object.keys(oldNames).find((name) => oldNames[name] === provider) ?? provider;
   const models: Model[] = [];
   let pageToken = "";
   do {
     const page = await pageOf(gateway, { provider: id, pageToken, pageSize: 1000 }, caller);
+    const [failure] = page.failures;
+    if (id !== "" && failure) throw new Rejected(503, `Provider '${provider}' not available: ${reasonOf(failure)}`);
     models.push(...page.models);
     pageToken = page.nextPageToken;
   } while (pageToken !== "");
   return { object: "list", data: models.map(modelOf) };
+}
+
+function reasonOf({ failure }: ProviderFailure): string {
+  return failure?.message || "it does not answer";
 }
 
 async function pageOf(

@@ -29,15 +29,15 @@ const welcome = {
   },
 };
 
-/** The unified interface over several providers. What is below `/api` is its own; `/health` too, where no other has it. */
+/** The unified interface over several providers. What is below `/api` is its own; `/` and `/health` too, where no other has them. */
 export function createApc(options: SurfaceOptions): Surface {
-  const healthPaths = options.surfaces.includes("chat") ? [] : ["/health"];
+  const otherPaths = options.surfaces.includes("chat") ? [] : ["/", "/health"];
   const routes = routesOf(options);
   return {
     find({ method, path }) {
       const own = path === prefix || path.startsWith(`${prefix}/`);
       const rest = own ? path.slice(prefix.length) || "/" : path;
-      return own || healthPaths.includes(path) ? { match: matchRoute(routes, method, rest), path: rest } : undefined;
+      return own || otherPaths.includes(path) ? { match: matchRoute(routes, method, rest), path: rest } : undefined;
     },
     findSocket(path) {
       if (path.replace(/\/$/, "") !== `${prefix}/gemini/ws`) return undefined;

@@ -9,6 +9,7 @@ import { sendBytes, sendJson, sendStream } from "../respond.ts";
 import { matchRoute, type Route } from "../route-table.ts";
 import { readAs } from "../schema.ts";
 import type { Surface, SurfaceOptions } from "../surface.ts";
+import { unknownProvider } from "../unknown-provider.ts";
 import { chatFraming, piecesOf } from "./chat-events.ts";
 import { chatBody, runFor } from "./chat-request.ts";
 import { providerHealth, systemHealth, unknownHealth } from "./health.ts";
@@ -66,7 +67,16 @@ async function chat(exchange: Exchange, options: SurfaceOptions, settings: ChatS
   const events = gateway.stream(AgentService.method.runStream, [runFor(provider, messages)], callerOf(exchange, "sse"));
   const explain = (error: unknown) => httpErrorOf(error, requestId, explainError, signal).message;
   const framing = chatFraming(`${provider.name}-${Date.now()}`, explain, request.httpVersionMajor === 1);
-  await sendStream(response, piecesOf(events), framing);
+  try {
+    await sendStream(response, piecesOf(events), framing);
+  } catch (error) {
+    throw unknownProvider(error, [{ provider: provider.provider }]) ? notConfigured(provider) : error;
+  }
+}
+
+/** The client has done nothing wrong: its provider is one that is served, and somebody has yet to bring its key. */
+function notConfigured({ name, provider }: ChatProvider): Rejected {
+  return new Rejected(503, `The provider ${name} is not configured: the server has no provider "${provider}"`);
 }
 
 function providerNamed({ parameters }: Exchange, { providers }: ChatSettings): ChatProvider {

@@ -6,9 +6,10 @@ import type { Form } from "../multipart.ts";
 import { type OldTranscript, type TranscriptionPlan, transcribeWhole } from "../recording.ts";
 import { type Reader, readAs } from "../schema.ts";
 import { type SpokenAudio, speakPieces, speakWhole } from "../speech.ts";
+import { unknownProvider } from "../unknown-provider.ts";
 import { type AgentAnswer, runAgent, streamAgent } from "./agent.ts";
 import { agentBody, plansOf } from "./agent-request.ts";
-import { inLivellmWords, unknownProvider } from "./domain-error.ts";
+import { inLivellmWords } from "./domain-error.ts";
 import { speechBody, speechPlansOf } from "./speech-request.ts";
 import { requestOfForm, transcriptionBody, transcriptionPlansOf } from "./transcription-request.ts";
 

@@ -1,8 +1,8 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
-import { ErrorDetailSchema } from "../../../gen/livellm/v1/error_pb.ts";
-import { Failure_Reason as Reason, type RouteSchema, type TargetSchema } from "../../../gen/livellm/v1/route_pb.ts";
+import type { RouteSchema } from "../../../gen/livellm/v1/route_pb.ts";
 import { Rejected } from "../rejected.ts";
+import { unknownProvider } from "../unknown-provider.ts";
 import { uidOfId } from "./provider-id.ts";
 
 type Route = MessageInitShape<typeof RouteSchema> | undefined;
@@ -20,16 +20,6 @@ export function inLivellmWords(error: unknown, routes: readonly Route[]): unknow
     error.rawMessage.includes(`the model ${model} is not allowed on the provider ${provider}`),
   );
   return blocked?.provider ? blacklisted(blocked.model ?? "", blocked.provider) : error;
-}
-
-type Target = MessageInitShape<typeof TargetSchema>;
-
-/** The id of a target's provider, where the gateway has refused the call because there is none. */
-export function unknownProvider(error: unknown, targets: readonly Target[]): string | undefined {
-  if (!(error instanceof ConnectError)) return undefined;
-  const [detail] = error.findDetails(ErrorDetailSchema);
-  if (detail?.reason !== Reason.NOT_FOUND || detail.attempts.length > 0) return undefined;
-  return targets.find(({ provider }) => provider && error.rawMessage.includes(`"${provider}"`))?.provider;
 }
 
 function noConfig(id: string): Rejected {
