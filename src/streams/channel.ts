@@ -5,18 +5,23 @@
 export class Channel<T> implements AsyncIterable<T> {
   readonly #capacity: number;
   readonly #onRoom: () => void;
-  #items: T[] = [];
+  readonly #most: number;
+  #items: (T | undefined)[] = [];
+  /** Where the first item is that has not been read: to shift a long array is to copy it. */
+  #first = 0;
   #waiting: PromiseWithResolvers<IteratorResult<T>> | undefined;
   #ended = false;
   #error: unknown;
   #paused = false;
 
-  constructor(capacity: number, onRoom: () => void = () => undefined) {
+  /** `most`: how many items a source may bring that has not stopped yet. */
+  constructor(capacity: number, onRoom: () => void = () => undefined, most = capacity * 4) {
     this.#capacity = capacity;
     this.#onRoom = onRoom;
+    this.#most = most;
   }
 
-  /** False when the source should pause. Four times the capacity overflows. After the end nothing is kept. */
+  /** False when the source should pause. More than `most` overflow. After the end nothing is kept. */
   push(item: T): boolean {
     if (this.#ended) return true;
     if (this.#waiting) {
@@ -26,9 +31,9 @@ export class Channel<T> implements AsyncIterable<T> {
       return true;
     }
     this.#items.push(item);
-    if (this.#items.length > this.#capacity * 4)
-      this.fail(new RangeError("the source did not stop when it was told to"));
-    this.#paused = this.#items.length >= this.#capacity;
+    const held = this.#items.length - this.#first;
+    if (held > this.#most) this.fail(new RangeError("the source did not stop when it was told to"));
+    this.#paused = held >= this.#capacity;
     return !this.#paused;
   }
 
@@ -53,6 +58,7 @@ export class Channel<T> implements AsyncIterable<T> {
       next: () => this.#next(),
       return: async () => {
         this.#items = [];
+        this.#first = 0;
         this.end();
         return { done: true, value: undefined };
       },
@@ -60,9 +66,9 @@ export class Channel<T> implements AsyncIterable<T> {
   }
 
   #next(): Promise<IteratorResult<T, undefined>> {
-    const item = this.#items.shift();
-    if (item !== undefined) {
-      if (this.#paused && this.#items.length * 2 <= this.#capacity) {
+    if (this.#first < this.#items.length) {
+      const item = this.#shift();
+      if (this.#paused && (this.#items.length - this.#first) * 2 <= this.#capacity) {
         this.#paused = false;
         this.#onRoom();
       }
@@ -76,5 +82,16 @@ export class Channel<T> implements AsyncIterable<T> {
     if (this.#ended) return Promise.resolve({ done: true, value: undefined });
     this.#waiting ??= Promise.withResolvers<IteratorResult<T>>();
     return this.#waiting.promise as Promise<IteratorResult<T, undefined>>;
+  }
+
+  /** There has to be one. */
+  #shift(): T {
+    const item = this.#items[this.#first] as T;
+    this.#items[this.#first++] = undefined;
+    if (this.#first === this.#items.length) this.#items.length = 0;
+    else if (this.#first < 64 || this.#first * 2 < this.#items.length) return item;
+    else this.#items = this.#items.slice(this.#first);
+    this.#first = 0;
+    return item;
   }
 }

@@ -5,6 +5,7 @@ import { cancelled } from "../core/error.ts";
 import { Channel } from "../streams/channel.ts";
 import { headerOf } from "./node-http.ts";
 import { startHeartbeat } from "./web-socket-heartbeat.ts";
+import { framesOfOneRead } from "./web-socket-input.ts";
 
 /** An open WebSocket whose messages are read one by one; while nobody reads, the client has to wait. */
 export interface MessageSocket {
@@ -71,10 +72,11 @@ const highWaterBytes = 256 * 1024;
 function openMessages(socket: WebSocket, request: IncomingMessage): MessageSocket {
   const controller = new AbortController();
   const heartbeat = startHeartbeat(socket, request.socket, { intervalMs: 20_000, pausedIntervalMs: 1_000 });
-  const messages = new Channel<string | Uint8Array>(waiting, () => {
+  const goOn = () => {
     socket.resume();
     heartbeat.paused(false);
-  });
+  };
+  const messages = new Channel<string | Uint8Array>(waiting, goOn, waiting + framesOfOneRead);
   socket.on("message", (data: RawData, isBinary: boolean) => {
     if (messages.push(isBinary ? (data as Buffer) : (data as Buffer).toString("utf8"))) return;
     socket.pause();

@@ -9,7 +9,7 @@ const highWaterBytes = 256 * 1024;
 /** What a waiting frame costs besides its bytes, so that empty ones count too: 64 frames are as many as may wait. */
 const frameBytes = 4 * 1024;
 /** ws hands over all frames of one read (64 KiB, six bytes for the smallest frame) whether the socket is paused or not. */
-const framesOfOneRead = 16 * 1024;
+export const framesOfOneRead = 16 * 1024;
 
 /** Slows the client down, and lets it go on. */
 interface Flow {

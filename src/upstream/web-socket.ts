@@ -8,6 +8,8 @@ import { refused } from "./refusal.ts";
 
 /** Messages that wait for the adapter before the vendor's socket is paused. */
 const waitingMessages = 64;
+/** ws hands over all messages of one read (64 KiB, two bytes for the smallest), whether the socket is paused or not. */
+const messagesOfOneRead = 32 * 1024;
 /** The largest message a vendor may send. */
 const maxMessageBytes = 32 * 1024 * 1024;
 /** What may wait in the socket before `send` waits too. */
@@ -39,7 +41,8 @@ export async function openSocket(
     followRedirects: false,
     lookup: options.guard.lookup,
   });
-  const channel = new Channel<string | Uint8Array>(waitingMessages, () => socket.resume());
+  const resume = () => socket.resume();
+  const channel = new Channel<string | Uint8Array>(waitingMessages, resume, waitingMessages + messagesOfOneRead);
   const closed = Promise.withResolvers<{ code: number; reason: string }>();
   const cut = () => {
     channel.fail(signal.reason);

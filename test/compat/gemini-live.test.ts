@@ -184,6 +184,15 @@ describe("better than the old system", () => {
     expect(client.replies.filter(({ type }) => type === "error")).toHaveLength(4);
   });
 
+  test("a thousand messages at once are all read", async () => {
+    const { client } = await connect();
+    await using _ = client;
+    for (let i = 0; i < 1_000; i++) client.send({ type: "nobody knows it" });
+    client.send({ type: "text", data: "Hello" });
+    await saidAll(client, "Hello");
+    expect(client.replies.filter(({ type }) => type === "error")).toEqual([]);
+  });
+
   test("a config says which model, voice and form of answers, and the answers are PCM at 24,000 Hz", async () => {
     const { client } = await connect();
     await using _ = client;
