@@ -6,6 +6,7 @@ import { nameCompandedAudio } from "./companded-audio.ts";
 import { startFaultGateway } from "./fault-gateway.ts";
 import { countOf, faultTable, lies } from "./fault-table.ts";
 import { type FaultResult, runChatFaults } from "./run-chat-faults.ts";
+import { runConversationFaults } from "./run-conversation-faults.ts";
 import { runSpeechFaults } from "./run-speech-faults.ts";
 import { type Finding, printFindings } from "./verdict.ts";
 
@@ -23,12 +24,16 @@ nameCompandedAudio();
 const { runLiveFaults } = await import("./run-live-faults.ts");
 const live = only === undefined ? await runLiveFaults(gateway) : [];
 say(`${live.length} faults of live transcription`);
-for (const lie of lies([...chat, ...speech, ...live])) console.log(lie);
-console.log(faultTable([...chat, ...speech, ...live]));
+const conversations = only === undefined ? await runConversationFaults() : [];
+say(`${conversations.length} faults of conversations`);
+const all = [...chat, ...speech, ...live, ...conversations];
+for (const lie of lies(all)) console.log(lie);
+console.log(faultTable(all));
 printFindings([
   ...findingsOf("chat", chat),
   ...findingsOf("speech", speech),
   ...findingsOf("live transcription", live),
+  ...findingsOf("conversations", conversations),
 ]);
 
 function findingsOf(of: string, results: readonly FaultResult[]): readonly Finding[] {

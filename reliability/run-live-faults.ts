@@ -1,9 +1,5 @@
-import { once } from "node:events";
-import http from "node:http";
-import type { AddressInfo } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import type { JsonObject } from "@bufbuild/protobuf";
-import { WebSocketServer } from "ws";
 import { TranscriptionService } from "../gen/livellm/v1/transcription_service_pb.ts";
 import { quiet, tone } from "../test/providers/speech-driving.ts";
 import type { StreamOutcome } from "../test/support/faces.ts";
@@ -16,6 +12,7 @@ import type { Verdict } from "./judge-chat.ts";
 import { type LiveFault, liveFaults } from "./live-faults.ts";
 import { type LiveVendorKind, liveVendorKinds } from "./live-vendors.ts";
 import type { FaultResult } from "./run-chat-faults.ts";
+import { startMuteSessions, startRefusing } from "./unwilling-servers.ts";
 
 const usualRate = 16_000;
 /** In frames of 20 ms: the vendor is struck in the second utterance. */
@@ -81,34 +78,6 @@ async function runCase(gateway: FaultGateway, id: string, { fault, kind, face, h
   } finally {
     for (const name of [id, `${id}-next`]) await callJson(gateway.url, "ProvidersService/DeleteProvider", { id: name });
   }
-}
-
-/** A server that takes no WebSocket. */
-async function startRefusing(status: number): Promise<AsyncDisposable & { readonly url: string }> {
-  const body = '{"error":{"message":"Not now"}}';
-  const server = http.createServer((_, response) => response.writeHead(status, { connection: "close" }).end(body));
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
-
-/** A server that takes every WebSocket, and never says a word. */
-async function startMuteSessions(): Promise<AsyncDisposable & { readonly url: string }> {
-  const server = http.createServer((_, response) => response.writeHead(404).end());
-  const sockets = new WebSocketServer({ server });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets.clients) socket.terminate();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
 }
 
 /** The audio, ten times as fast as it was spoken: what is struck has to be a session that is under way. */
