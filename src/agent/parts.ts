@@ -7,6 +7,8 @@ interface OpenPart {
   /** Unset until the part has begun for the caller. */
   index: number | undefined;
   readonly texts: string[];
+  /** The first half of a surrogate pair, whose second half has not come. */
+  half: string;
 }
 
 /** The most that one model call may write, in UTF-16 code units: far above any model's limit, and below our memory's. */
@@ -39,7 +41,7 @@ export class PartAssembler {
 
   start(key: string, head: PartHead): void {
     if (this.#open.has(key)) throw broken(`it began the part ${key} twice`);
-    const part: OpenPart = { head, index: undefined, texts: [] };
+    const part: OpenPart = { head, index: undefined, texts: [], half: "" };
     this.#open.set(key, part);
     if (head.type === "tool-call") this.#begin(part);
   }
@@ -48,14 +50,14 @@ export class PartAssembler {
     const part = this.#open.get(key);
     if (!part) throw broken(`it went on with the part ${key}, which is not open`);
     if (text === "" || this.#isHidden(part)) return;
-    this.#gather(part, text);
-    this.#tell({ type: "delta", index: part.index ?? this.#begin(part), of: part.head.type, text });
+    this.#write(part, wholeCharacters(part, text));
   }
 
   finish(event: Finish): void {
     const open = this.#open.get(event.key);
     if (!open) return;
     this.#open.delete(event.key);
+    this.#write(open, open.half.toWellFormed());
     const part = wholePart(open, event);
     if (!part) return;
     const index = open.index ?? this.#begin(open);
@@ -76,6 +78,12 @@ export class PartAssembler {
     for (const key of [...this.#open.keys()]) this.finish({ type: "part-finished", key });
   }
 
+  #write(part: OpenPart, text: string): void {
+    if (text === "") return;
+    this.#gather(part, text);
+    this.#tell({ type: "delta", index: part.index ?? this.#begin(part), of: part.head.type, text });
+  }
+
   /** Pieces are joined now and then: a million small ones take many times what their text does. */
   #gather(part: OpenPart, text: string): void {
     this.#gathered += text.length;
@@ -94,6 +102,17 @@ export class PartAssembler {
   #isHidden(part: OpenPart): boolean {
     return this.#hideReasoning && part.head.type === "reasoning";
   }
+}
+
+/**
+ * What can be passed on of a text that came. Some vendors cut between the halves of a surrogate pair; neither half has a form
+ * in UTF-8, so each would become U+FFFD in a delta of its own. A half that stays alone does.
+ */
+function wholeCharacters(part: OpenPart, text: string): string {
+  const whole = part.half + text;
+  const cut = (whole.charCodeAt(whole.length - 1) & 0xfc00) === 0xd800 ? whole.length - 1 : whole.length;
+  part.half = whole.slice(cut);
+  return whole.slice(0, cut).toWellFormed();
 }
 
 /** Undefined when there is nothing to tell. */

@@ -97,6 +97,15 @@ describe("a vendor of chat completions", () => {
     expect(JSON.parse(call?.body ?? "")).toMatchObject({ model: "m-1", stream: true, messages: [{ role: "user" }] });
   });
 
+  test("that cuts between the halves of a character is passed on in whole ones, and a half alone as U+FFFD", async () => {
+    await using vendor = await startChatVendor(answerWith("Hi \ud83d", "\ude00", "\ud83d", "!", "\ud83d"));
+    await createProvider("vendor-halves", vendor.baseUrl);
+    const events = await eventsOf(runStream(requestTo([{ provider: "vendor-halves", model: "m-1" }])));
+    const deltas = events.flatMap(({ textDelta }) => (textDelta as LoadedMessage)?.text ?? []);
+    expect(deltas).toEqual(["Hi ", "😀", "\ufffd!", "\ufffd"]);
+    expect(events.at(-1)?.finished).toMatchObject({ text: deltas.join("") });
+  });
+
   test("whose stream breaks off ends the call with what was tried, after the text so far", async () => {
     await using vendor = await startChatVendor((call) => {
       call.begin();
