@@ -13,7 +13,7 @@ export interface Problem {
 export function describeScalarProblem(type: ScalarType, json: JsonValue): Problem | undefined {
   switch (type) {
     case ScalarType.STRING:
-      return typeof json === "string" ? undefined : wrong("must be a string", json);
+      return describeTextProblem(json);
     case ScalarType.BOOL:
       return typeof json === "boolean" ? undefined : wrong("must be true or false", json);
     case ScalarType.DOUBLE:
@@ -31,6 +31,13 @@ export function describeScalarProblem(type: ScalarType, json: JsonValue): Proble
     default:
       return undefined; // the contract has no 64-bit integers; the library's own message is good enough for one
   }
+}
+
+function describeTextProblem(json: JsonValue): Problem | undefined {
+  if (typeof json !== "string") return wrong("must be a string", json);
+  if (json.isWellFormed()) return undefined;
+  const description = "must not hold half of a surrogate pair: the text was cut within a character, such as an emoji";
+  return { reason: "PATTERN", description };
 }
 
 function describeNumberProblem(json: JsonValue): Problem | undefined {

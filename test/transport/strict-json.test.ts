@@ -100,6 +100,7 @@ describe("a violation has the path, the reason, and what would be right", () => 
       "OUT_OF_RANGE",
       "between -2147483648 and 2147483647",
     ],
+    ["half a character", { messages: [{ text: "a\ud83d" }] }, "messages[0].text", "PATTERN", "cut within a character"],
     ["number for a text", { messages: [{ text: 5 }] }, "messages[0].text", "PATTERN", "must be a string, not a number"],
     [
       "text for a bool",
