@@ -2,6 +2,7 @@ import type { ContextKey, ContextValues } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { principalKey } from "../access/principal.ts";
 import type { ErrorCode } from "../core/error.ts";
+import type { TriedTarget } from "../telemetry/observation.ts";
 import { observationKey } from "../telemetry/observation-key.ts";
 import { type CallOrigin, callerKey } from "./call-facts.ts";
 import type { WatchCall } from "./watching.ts";
@@ -14,17 +15,20 @@ export function logCalls(logger: Logger, originKey: ContextKey<CallOrigin>): Wat
   return (request) => {
     const startMs = performance.now();
     return {
-      ended({ code }) {
+      ended({ code, reason }) {
         const { requestId, face } = request.contextValues.get(originKey);
         const caller = request.contextValues.get(callerKey);
-        const traceId = request.contextValues.get(observationKey)?.traceId;
+        const observation = request.contextValues.get(observationKey);
+        const traceId = observation?.traceId;
         const line = {
           rpc: `${request.service.typeName}/${request.method.name}`,
           code,
+          ...(reason && { reason }),
           ms: Math.round(performance.now() - startMs),
           requestId: caller?.requestId || requestId,
           ...(traceId && { traceId }),
           face,
+          ...routeTaken(observation?.tried ?? []),
           ...tokenOf(request.contextValues),
           ...(caller?.app && { app: caller.app }),
           ...(caller?.clientId && { clientId: caller.clientId }),
@@ -33,6 +37,15 @@ export function logCalls(logger: Logger, originKey: ContextKey<CallOrigin>): Wat
         logger[levelOf(request.service.typeName, code)](line, "rpc");
       },
     };
+  };
+}
+
+/** Who answered, and what was tried where that was not all. */
+function routeTaken(tried: readonly TriedTarget[]): object {
+  const answered = tried.findLast(({ outcome }) => outcome === "answered");
+  return {
+    ...(answered && { provider: answered.provider, model: answered.model }),
+    ...(tried.some((each) => each !== answered) && { tried }),
   };
 }
 

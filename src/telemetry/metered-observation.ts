@@ -4,7 +4,7 @@ import type { Capability } from "../core/provider.ts";
 import type { AttemptMeters, TargetMeters } from "./attempt-meters.ts";
 import type { CallEnd, CallMeters } from "./call-meters.ts";
 import type { CallerMeters } from "./caller-meters.ts";
-import type { AttemptEnd, AttemptObservation, ObservedTarget, RouteObservation } from "./observation.ts";
+import type { AttemptEnd, AttemptObservation, ObservedTarget, RouteObservation, TriedTarget } from "./observation.ts";
 import type { BeginningCall, ObservedCall } from "./observed-call.ts";
 import type { MeterTool } from "./tool-meters.ts";
 
@@ -20,6 +20,7 @@ export interface Meters {
 export class MeteredObservation implements ObservedCall {
   readonly traceId = undefined;
   readonly meters: Meters;
+  readonly tried: TriedTarget[] = [];
   readonly #call: BeginningCall;
   readonly #startMs = performance.now();
   #firstOutputTold = false;
@@ -44,8 +45,9 @@ export class MeteredObservation implements ObservedCall {
   }
 
   /** An attempt of this call is over. */
-  attemptEnded(meters: TargetMeters, end: AttemptEnd): void {
+  attemptEnded(target: ObservedTarget, meters: TargetMeters, end: AttemptEnd): void {
     const { streams } = this.#call;
+    this.tried.push(triedTarget(target, end.outcome, end));
     meters.ended(end, streams);
     if (end.usage) this.meters.callers.consumed(this.#call.caller(), end.usage);
     if (end.firstOutputMs === undefined || this.#firstOutputTold || !streams) return;
@@ -70,11 +72,12 @@ class MeteredRoute implements RouteObservation {
   attempt(target: ObservedTarget, isFallback: boolean): AttemptObservation {
     const meters = this.#metersOf(target);
     if (isFallback) meters.tookOver();
-    return new MeteredAttempt(this.#call, meters);
+    return new MeteredAttempt(this.#call, target, meters);
   }
 
   unused(target: ObservedTarget, outcome: "skipped" | "failed", error: LivellmError): void {
     this.#metersOf(target).unused(outcome, error);
+    this.#call.tried.push(triedTarget(target, outcome, { error, durationMs: 0 }));
   }
 
   step(): undefined {
@@ -104,10 +107,12 @@ class MeteredRoute implements RouteObservation {
 
 class MeteredAttempt implements AttemptObservation {
   readonly #call: MeteredObservation;
+  readonly #target: ObservedTarget;
   readonly #meters: TargetMeters;
 
-  constructor(call: MeteredObservation, meters: TargetMeters) {
+  constructor(call: MeteredObservation, target: ObservedTarget, meters: TargetMeters) {
     this.#call = call;
+    this.#target = target;
     this.#meters = meters;
   }
 
@@ -116,6 +121,15 @@ class MeteredAttempt implements AttemptObservation {
   }
 
   ended(end: AttemptEnd): void {
-    this.#call.attemptEnded(this.#meters, end);
+    this.#call.attemptEnded(this.#target, this.#meters, end);
   }
+}
+
+function triedTarget(
+  { provider, model }: ObservedTarget,
+  outcome: TriedTarget["outcome"],
+  { error, durationMs }: Pick<AttemptEnd, "error" | "durationMs">,
+): TriedTarget {
+  const ms = Math.round(durationMs);
+  return { provider: provider || "inline", model, outcome, ...(error && { reason: error.reason }), ms };
 }

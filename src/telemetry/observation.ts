@@ -1,5 +1,5 @@
 import type { Message, ToolCallPart, ToolResultPart } from "../core/chat.ts";
-import type { LivellmError } from "../core/error.ts";
+import type { FailureReason, LivellmError } from "../core/error.ts";
 import type { Capability } from "../core/provider.ts";
 import type { Attempt } from "../core/route.ts";
 import type { Usage } from "../core/usage.ts";
@@ -8,8 +8,20 @@ import type { Usage } from "../core/usage.ts";
 export interface CallObservation {
   /** Of the trace, for the log; undefined when the call is not traced. */
   readonly traceId: string | undefined;
+  /** What has been tried for it so far, in the order it ended, for the log. */
+  readonly tried: readonly TriedTarget[];
   /** For a route of the call. */
   route(capability: Capability): RouteObservation;
+}
+
+/** One target that was tried, in ids and words of few values. */
+export interface TriedTarget {
+  /** The provider's id; `inline` for one that the request brought. */
+  readonly provider: string;
+  readonly model: string;
+  readonly outcome: Attempt["outcome"];
+  readonly reason?: FailureReason;
+  readonly ms: number;
 }
 
 /** A route of a call, or one step of an agent's run on it. */

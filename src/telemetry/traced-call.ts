@@ -2,7 +2,7 @@ import { type Attributes, SpanStatusCode } from "@opentelemetry/api";
 import type { Capability } from "../core/provider.ts";
 import { attribute, ownAttribute, rpcSystemOf } from "./attributes.ts";
 import type { CallEnd } from "./call-meters.ts";
-import type { RouteObservation } from "./observation.ts";
+import type { RouteObservation, TriedTarget } from "./observation.ts";
 import type { BeginningCall, CallerFacts, ObservedCall } from "./observed-call.ts";
 import { TracedRoute } from "./traced-route.ts";
 import type { TracedScope } from "./traced-scope.ts";
@@ -29,6 +29,10 @@ export class TracedCall implements ObservedCall {
     this.#span = options.spans.root(headers, { name: rpc, kind: "server", attributes });
     const { span } = this.#span;
     this.traceId = span.isRecording() ? span.spanContext().traceId : undefined;
+  }
+
+  get tried(): readonly TriedTarget[] {
+    return this.#counted.tried;
   }
 
   route(capability: Capability): RouteObservation {

@@ -43,6 +43,42 @@ test("what livellm's clients call their project is the app of their calls", asyn
   expect(await gateway.logged("rpc")).toMatchObject({ rpc: "livellm.v1.AgentService/Run", app: "help desk" });
 });
 
+test("a line says who answered and what was tried, and of a failure why, without a word of what was said", async () => {
+  const gateway = await startGateway();
+  const failing = { provider: "local", model: "echo", options: { fail_before: "rate_limited" } };
+  const said = "something that nobody may read";
+  const run = (targets: readonly object[]) =>
+    callJson(gateway.url, "AgentService/Run", { route: { targets }, messages: [{ text: said }] });
+  await run([{ provider: "local" }]);
+  await run([failing, { provider: "local" }]);
+  await run([failing, { model: "m", inlineProvider: { kind: "local" } }]);
+  await run([]);
+  await gateway.stop();
+  const lines = gateway
+    .output()
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const [plain, second, failed, refused] = lines.filter(({ msg }) => msg === "rpc");
+  const limited = {
+    provider: "local",
+    model: "echo",
+    outcome: "failed",
+    reason: "rate_limited",
+    ms: expect.any(Number),
+  };
+  expect(plain).toMatchObject({ code: "ok", provider: "local", model: "echo" });
+  expect(plain).not.toHaveProperty("tried");
+  expect(second).toMatchObject({ code: "ok", provider: "local", tried: [limited, { outcome: "answered" }] });
+  expect(failed).toMatchObject({
+    code: "unavailable",
+    reason: "provider_unavailable",
+    tried: [limited, { provider: "inline", model: "m", outcome: "failed", reason: "model_not_found" }],
+  });
+  expect(refused).toMatchObject({ code: "invalid_argument", reason: "invalid_request" });
+  expect(gateway.output()).not.toContain(said);
+});
+
 async function listening(output: Readable): Promise<string> {
   let text = "";
   for (;;) {
