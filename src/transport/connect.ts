@@ -7,15 +7,19 @@ import {
   type Interceptor,
 } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { codeToString } from "@connectrpc/connect/protocol-connect";
 import {
   compressionGzip,
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import type { Logger } from "pino";
+import { orAborted } from "../streams/abortable.ts";
 import { type CallOrigin, callOriginKey } from "./call-origin.ts";
 import { dropEndlessTimeouts } from "./call-timeout.ts";
+import { withExplainedStatus } from "./connect-statuses.ts";
 import { type NodeRequest, type NodeResponse, pathOf } from "./node-http.ts";
+import type { ExplainError } from "./refusal.ts";
 import { methodsOf, type ServiceRoute } from "./service-route.ts";
 import { decodeUtf8, parseStrictJson } from "./strict-json.ts";
 
@@ -28,6 +32,7 @@ export interface ConnectOptions {
   readonly gate: (context: HandlerContext) => void;
   /** Ends the calls in progress, for its reason. */
   readonly shutdown: AbortSignal;
+  readonly explainError: ExplainError;
   readonly logger: Logger;
   /** Knows what an Any may hold, in JSON. The contract has none. */
   readonly registry?: Registry;
@@ -46,7 +51,8 @@ export function createConnectHandler(options: ConnectOptions): ConnectHandler {
     const handler = handlers.get(pathOf(request));
     if (handler === undefined) throw new Error(`no RPC at ${pathOf(request)}`);
     dropEndlessTimeouts(request);
-    serve(handler, request, response, origin).catch((error: unknown) => {
+    const call = { handler, request, response, origin, options };
+    serve(call).catch((error: unknown) => {
       // The status of a call is sent by its protocol; what arrives here is a response that could not be written.
       options.logger.debug({ err: error, rpc: handler.requestPath, requestId: origin.requestId }, "response not sent");
       response.destroy?.();
@@ -54,19 +60,52 @@ export function createConnectHandler(options: ConnectOptions): ConnectHandler {
   };
 }
 
-async function serve(
-  handler: UniversalHandler,
-  request: NodeRequest,
-  response: NodeResponse,
-  origin: CallOrigin,
-): Promise<void> {
+interface ConnectCall {
+  readonly handler: UniversalHandler;
+  readonly request: NodeRequest;
+  readonly response: NodeResponse;
+  readonly origin: CallOrigin;
+  readonly options: ConnectOptions;
+}
+
+async function serve(call: ConnectCall): Promise<void> {
+  const { handler, request, response, origin, options } = call;
   const values = createContextValues().set(callOriginKey, origin);
   const incoming = universalRequestFromNodeRequest(request, response, undefined, values);
+  const answer = await handler({ ...incoming, body: bodyOf(call) });
+  const explained = await withExplainedStatus(answer, (error) => {
+    // No interceptor has logged it.
+    const code = codeToString(error.code);
+    options.logger.warn({ rpc: rpcOf(handler), code, requestId: origin.requestId, face: origin.face }, "rpc refused");
+    return options.explainError(error, origin.requestId);
+  });
+  await universalResponseToNodeResponse(withPlainMessage(explained), response);
+}
+
+function rpcOf({ method }: UniversalHandler): string {
+  return `${method.parent.typeName}/${method.name}`;
+}
+
+/** What the caller sends. A shutdown that does not wait for it ends it with its status. */
+async function* bodyOf({ request, origin, options }: ConnectCall): AsyncGenerator<Uint8Array> {
   // connect-node would destroy a request that it has refused half read, and with it the connection, before the client has
   // its answer; what is left is read away when the answer is out (http-handler.ts).
-  const universal = await handler({ ...incoming, body: request.iterator({ destroyOnReturn: false }) });
-  await universalResponseToNodeResponse(withPlainMessage(universal), response);
+  const chunks = request.iterator({ destroyOnReturn: false });
+  try {
+    for (;;) {
+      const next = await orAborted(chunks.next(), options.shutdown);
+      if (next.done) return;
+      yield next.value;
+    }
+  } catch (error) {
+    throw options.shutdown.aborted ? options.explainError(error, origin.requestId) : error;
+  } finally {
+    // Not waited for: it would wait for the next chunk.
+    chunks.return?.().catch(ignore);
+  }
 }
+
+function ignore(): void {}
 
 /**
  * The trailers with `grpc-message` encoded as gRPC has it: what is printable stays as it is. Connect encodes colons and
