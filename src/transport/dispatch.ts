@@ -28,6 +28,8 @@ interface CallStart {
 /** A call in progress. */
 export interface Call {
   readonly context: HandlerContext;
+  /** Tells one listener when the call is aborted before its end: the deadline has passed, or the server waits no longer. */
+  readonly onAbort: CallContext["onAbort"];
   /**
    * Runs the call: messages in, messages out, for unary and streaming methods alike. Nothing runs before the first answer
    * is asked for. Errors are thrown as the interceptors leave them.
@@ -101,11 +103,12 @@ function createCallableMethod(
       const respond = (request: Message | AsyncIterable<Message>) => chain(intercepted(spec, context, request));
       return {
         context,
+        onAbort: context.onAbort,
         respond,
         answers: (requests) => answers(spec, context, respond, requests),
         end(reason = over) {
           inProgress.delete(context);
-          context.abort(reason);
+          context.end(reason);
         },
       };
     },

@@ -134,8 +134,9 @@ async function answer(hot: HotCall, maxBytes: number): Promise<void> {
 }
 
 async function request(hot: HotCall, maxBytes: number): Promise<Message | AsyncIterable<Message>> {
-  const { exchange, face, codec, method } = hot;
-  const { source } = exchange;
+  const { exchange, face, codec, method, call } = hot;
+  const { onAbort } = call;
+  const source = { stream: exchange.source, onAbort };
   const { desc } = method;
   if (face.framing === "connect-unary") {
     return codec.read(await readWhole(source, maxBytes, exchange.headers["content-length"]));

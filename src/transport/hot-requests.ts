@@ -6,13 +6,24 @@ import { type EnvelopeRules, EnvelopeSplitter, tooLarge } from "./hot-envelopes.
 
 type Read = (bytes: Uint8Array) => Message;
 
+/** Where the bytes of a call come from, and who says that it will not wait for them. */
+interface Source {
+  readonly stream: Readable;
+  readonly onAbort: (listener: (reason: unknown) => void) => void;
+}
+
 /**
  * The whole body as one message: Connect's unary form. Rejects when it is too large, before it comes where `announced`, its
- * length by the request's head, says so; and when the caller goes away.
+ * length by the request's head, says so; when the caller goes away; and when the call is aborted.
  */
-export function readWhole(stream: Readable, maxBytes: number, announced: string | undefined): Promise<Uint8Array> {
+export function readWhole(
+  { stream, onAbort }: Source,
+  maxBytes: number,
+  announced: string | undefined,
+): Promise<Uint8Array> {
   if (Number(announced) > maxBytes) return Promise.reject(tooLarge(maxBytes, Number(announced)));
   return new Promise((resolve, reject) => {
+    onAbort(reject);
     const chunks: Buffer[] = [];
     let length = 0;
     stream.on("data", (chunk: Buffer) => {
@@ -32,8 +43,9 @@ export interface OnlyRules extends EnvelopeRules {
 }
 
 /** The only message of a call, in an envelope. Rejects as soon as something is wrong with it. */
-export function readOnly(stream: Readable, rules: OnlyRules): Promise<Message> {
+export function readOnly({ stream, onAbort }: Source, rules: OnlyRules): Promise<Message> {
   return new Promise((resolve, reject) => {
+    onAbort(reject);
     const splitter = new EnvelopeSplitter(rules);
     const { method, read } = rules;
     let only: Message | undefined;
@@ -83,13 +95,14 @@ export class RequestStream implements AsyncIterableIterator<Message, undefined> 
   #error: unknown;
   #waiting: PromiseWithResolvers<IteratorResult<Message, undefined>> | undefined;
 
-  constructor(stream: Readable, rules: EnvelopeRules, read: Read) {
+  constructor({ stream, onAbort }: Source, rules: EnvelopeRules, read: Read) {
     this.#stream = stream;
     this.#read = read;
     this.#splitter = new EnvelopeSplitter(rules);
     stream.on("data", (chunk: Buffer) => this.#attempt(() => this.#take(chunk)));
     stream.once("end", () => this.#attempt(() => this.#end()));
     stream.once("close", () => this.#over || this.#fail(cancelled()));
+    onAbort((reason) => this.#fail(reason));
   }
 
   next(): Promise<IteratorResult<Message, undefined>> {

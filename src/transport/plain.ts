@@ -44,10 +44,8 @@ export async function servePlain(plain: PlainRequest, options: PlainOptions): Pr
   const client = watchClient(response, () => call?.end(cancelled()));
   try {
     refuseClientStreams(method.desc);
-    const timeoutMs = timeoutMsOf(request);
-    const message = await readMessage(plain, options.maxMessageBytes);
-    call = startCall(plain, timeoutMs);
-    if (client.gone()) call.end(cancelled());
+    call = startCall(plain, timeoutMsOf(request));
+    const message = await readMessage(plain, call, options.maxMessageBytes);
     await answer(plain, call, message, options.explainError);
   } catch (error) {
     if (client.gone() || response.headersSent) return;
@@ -114,8 +112,12 @@ function faceOf(method: DescMethod, request: NodeRequest): CallOrigin["face"] {
   return method.methodKind === "unary" ? "json" : chooseFraming(headerOf(request, "accept")).face;
 }
 
-async function readMessage({ method, request, registry }: PlainRequest, maxBytes: number): Promise<Message> {
-  const bytes = request.method === "GET" ? messageInQuery(request) : await readBody(request, maxBytes);
+async function readMessage(
+  { method, request, registry }: PlainRequest,
+  { onAbort }: Call,
+  maxBytes: number,
+): Promise<Message> {
+  const bytes = request.method === "GET" ? messageInQuery(request) : await readBody(request, maxBytes, onAbort);
   return parseStrictJson(method.desc.input, decodeUtf8(bytes), registry);
 }
 

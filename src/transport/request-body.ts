@@ -1,4 +1,5 @@
 import { LivellmError } from "../core/error.ts";
+import type { CallContext } from "./call-context.ts";
 import { headerOf, type NodeRequest } from "./node-http.ts";
 
 /** The body is larger than the server takes; its HTTP status is 413. */
@@ -17,22 +18,30 @@ export class BodyTooLarge extends LivellmError {
 
 /**
  * The whole body of a request. Throws {@link BodyTooLarge} as soon as it is known to be; what is still on its way is
- * then read and dropped, so that the client gets to see the answer.
+ * then read and dropped, so that the client gets to see the answer. The same when the call is aborted, with its reason.
  */
-export async function readBody(request: NodeRequest, maxBytes: number): Promise<Buffer> {
-  if (Number(headerOf(request, "content-length")) > maxBytes) return refuse(request, maxBytes);
+export async function readBody(
+  request: NodeRequest,
+  maxBytes: number,
+  onAbort: CallContext["onAbort"],
+): Promise<Buffer> {
+  if (Number(headerOf(request, "content-length")) > maxBytes) {
+    request.resume();
+    throw new BodyTooLarge(maxBytes);
+  }
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
     const take = (chunk: Buffer) => {
       length += chunk.length;
-      if (length <= maxBytes) {
-        chunks.push(chunk);
-        return;
-      }
-      request.off("data", take);
-      refuse(request, maxBytes).catch(reject);
+      if (length <= maxBytes) chunks.push(chunk);
+      else drop(new BodyTooLarge(maxBytes));
     };
+    const drop = (reason: unknown) => {
+      request.off("data", take).resume();
+      reject(reason);
+    };
+    onAbort(drop);
     let whole = false;
     request.on("data", take);
     request.once("end", () => {
@@ -43,9 +52,4 @@ export async function readBody(request: NodeRequest, maxBytes: number): Promise<
     // Every request closes, and an error that nobody sees was 7 % of a unary call when it was profiled: its stack is walked.
     request.once("close", () => whole || reject(new Error("the request ended early")));
   });
-}
-
-async function refuse(request: NodeRequest, maxBytes: number): Promise<never> {
-  request.resume();
-  throw new BodyTooLarge(maxBytes);
 }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import http from "node:http";
 import http2 from "node:http2";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
@@ -111,16 +112,16 @@ async function both(sent: Sent, version: Version = "HTTP/2"): Promise<readonly [
 }
 
 /**
- * What has to be the same. The date differs; and the hot path explains every error, those too that connect-node finds before
- * any interceptor sees the call, so that details and request ids may be more.
+ * What has to be the same, the details of errors included. The date differs; and so do the words, and with them the bytes of
+ * the status in gRPC's trailers, where connect-node and the dispatcher have words of their own.
  */
 function comparable({ headers, trailers, body }: Answer): object {
   const type = headers["content-type"] ?? "";
   const { date: _, "content-length": __, ...head } = headers;
-  const { "grpc-status-details-bin": ___, "x-request-id": ____, "grpc-message": words, ...tail } = trailers;
-  if (type === "application/json") return { head: { ...head, "x-request-id": "" }, error: statusOf(body) };
+  const { "grpc-message": words, "grpc-status-details-bin": details, ...tail } = trailers;
+  if (type === "application/json") return { head: { ...head }, error: statusOf(body) };
   if (!type.startsWith("application/connect+") && !type.startsWith("application/grpc-web"))
-    return { head: { ...head }, tail: { ...tail, words: sameWords(words) }, body };
+    return { head: { ...head }, tail: { ...tail, words: sameWords(words), detailed: details !== undefined }, body };
   return { head: { ...head }, messages: messagesOf(body) };
 }
 
@@ -136,27 +137,22 @@ function messagesOf(body: Buffer): unknown[] {
   return found;
 }
 
-/** What ends an answer in gRPC-Web, without what may be more. */
+/** What ends an answer in gRPC-Web. */
 function trailersIn(bytes: Buffer): object {
   const lines = bytes
     .toString()
     .trimEnd()
     .split("\r\n")
     .map((line) => line.split(": "));
-  const {
-    "grpc-status-details-bin": _,
-    "x-request-id": __,
-    "grpc-message": words = "",
-    ...rest
-  } = Object.fromEntries(lines);
-  return { ...rest, words: sameWords(decodeURIComponent(words)) };
+  const { "grpc-status-details-bin": details, "grpc-message": words = "", ...rest } = Object.fromEntries(lines);
+  return { ...rest, words: sameWords(decodeURIComponent(words)), detailed: details !== undefined };
 }
 
 /** Connect's error object, or what ends its streams. */
 function statusOf(bytes: Buffer): object {
-  const { code, message, error } = JSON.parse(bytes.toString()) as Record<string, unknown>;
-  const { code: inner, message: words } = (error ?? {}) as Record<string, unknown>;
-  return { code, message: sameWords(message), inner, words: sameWords(words) };
+  const { message, error, ...rest } = JSON.parse(bytes.toString()) as Record<string, unknown>;
+  const { message: words, ...inner } = (error ?? {}) as Record<string, unknown>;
+  return { ...rest, message: sameWords(message), inner, words: sameWords(words) };
 }
 
 /** connect-node and the dispatcher, which is every other face's, count a call's messages in words of their own. */
@@ -285,6 +281,26 @@ test("what is wrong with a request before it reaches a service is explained like
   expect(fromBinary(ErrorDetailSchema, details.subarray(at + "livellm.v1.ErrorDetail".length + 2)).requestId).not.toBe(
     "",
   );
+});
+
+test.each([
+  ["application/json", 504],
+  ["application/proto", 504],
+  ["application/connect+proto", 200],
+])("a deadline counts while a request is on its way: %s", async (contentType, status) => {
+  const path = contentType === "application/connect+proto" ? "RunStream" : "Run";
+  const stream = sessions[0]?.request({
+    ":method": "POST",
+    ":path": `/livellm.v1.AgentService/${path}`,
+    "content-type": contentType,
+    "connect-timeout-ms": "20",
+  });
+  if (!stream) throw new Error("not connected");
+  stream.write(Buffer.alloc(1));
+  const [head] = (await once(stream, "response")) as [http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader];
+  expect(head[":status"]).toBe(status);
+  const body = Buffer.concat(await stream.toArray()).toString();
+  expect(body).toContain('"code":"deadline_exceeded"');
 });
 
 describe("a call goes by the hot path unless it is switched off: it does not compress", () => {

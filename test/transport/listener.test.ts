@@ -7,6 +7,7 @@ import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } f
 import { afterEach, describe, expect, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { AgentService } from "../../gen/livellm/v1/agent_service_pb.ts";
+import { TranscriptionService } from "../../gen/livellm/v1/transcription_service_pb.ts";
 import { faces } from "../support/faces.ts";
 import { createGrpcClient } from "../support/grpc-client.ts";
 import {
@@ -81,6 +82,11 @@ async function failureOf(call: Promise<unknown>): Promise<ConnectError> {
     () => Promise.reject(new Error("the call has not failed")),
     (error: unknown) => ConnectError.from(error),
   );
+}
+
+/** A caller that says nothing. */
+async function* silent(silence: Promise<never>): AsyncGenerator<never> {
+  yield await silence;
 }
 
 describe("one port", () => {
@@ -266,13 +272,48 @@ describe("a shutdown", () => {
     });
   });
 
+  describe.each([true, false])("does not wait for the rest of a request (hot path: %s)", (hotPath) => {
+    test.each(["application/json", "application/proto", "application/grpc-web", "application/connect+proto"])(
+      "%s",
+      async (contentType) => {
+        const server = await start({ hotPath });
+        const { socket, received } = await connect(server);
+        const path = contentType === "application/connect+proto" ? runStreamPath : runPath;
+        const head = `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: ${contentType}\r\ncontent-length: 9\r\n`;
+        socket.write(`${head}\r\n`);
+        await (await fetch(`${server.url}/ping`)).text(); // by then it has been read
+        const closed = server.close(20);
+        await until(() => /"code":"unavailable"|grpc-status: 14/.test(received().toString()), 900);
+        socket.destroy();
+        await closed;
+      },
+    );
+  });
+
+  test.each([true, false])("does not wait for the first message of a call (hot path: %s)", async (hotPath) => {
+    const server = await start({ hotPath });
+    const transports = [
+      createGrpcTransport({ baseUrl: server.url }),
+      createConnectTransport({ baseUrl: server.url, httpVersion: "2" }),
+    ];
+    const silence = Promise.withResolvers<never>();
+    const failures = transports.map((transport) => {
+      const call = createClient(TranscriptionService, transport).transcribeStream(silent(silence.promise));
+      return failureOf(call[Symbol.asyncIterator]().next());
+    });
+    // They come over the same connections, and later.
+    for (const transport of transports) await createClient(AgentService, transport).run(requestOf("x"));
+    await server.close(20);
+    for (const failure of await Promise.all(failures)) {
+      expect(failure).toMatchObject({ code: Code.Unavailable, details: [{ type: "livellm.v1.ErrorDetail" }] });
+    }
+  });
+
   test("cuts who has not sent or read to the end a second after the grace", async () => {
     const server = await start();
     const half = await connect(server);
-    half.socket.write(
-      `POST ${runPath} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{`,
-    );
-    await until(() => half.socket.bytesWritten > 100);
+    half.socket.write(`POST ${runPath} HTTP/1.1\r\n`);
+    await (await fetch(`${server.url}/ping`)).text(); // by then it has been read
     await server.close(20);
     await half.closed;
   });
