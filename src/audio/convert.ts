@@ -3,8 +3,9 @@ import { LivellmError } from "../core/error.ts";
 import { joinChannels, mixChannels, splitChannels } from "./channels.ts";
 import { plainMediaType } from "./media-type.ts";
 import { createFrameCarry, joinBytes } from "./pcm.ts";
-import { createResampler } from "./resample.ts";
+import { createResampler, type Resampler } from "./resample.ts";
 import { decodeSamples, encodeSamples, type SampleEncoding, sampleBytes } from "./sample-encoding.ts";
+import { sampleKernel } from "./sample-kernel.ts";
 import { wavHeader } from "./wav.ts";
 import type { WavLayout } from "./wav-layout.ts";
 import { WavReader } from "./wav-reader.ts";
@@ -87,7 +88,7 @@ class SampleConverter implements Converter {
   readonly #from: WavLayout;
   readonly #to: AudioFormat;
   readonly #wholeFrames: (bytes: Uint8Array) => Uint8Array;
-  readonly #resamplers: readonly ReturnType<typeof createResampler>[];
+  readonly #resamplers: readonly Resampler[];
   readonly #encoding: "pcm16" | "ulaw" | "alaw";
 
   constructor(from: WavLayout, to: AudioFormat) {
@@ -101,14 +102,24 @@ class SampleConverter implements Converter {
   }
 
   push(bytes: Uint8Array): Uint8Array {
-    const samples = decodeSamples(this.#from.encoding, this.#wholeFrames(bytes));
-    const mixed = mixChannels(samples, this.#from.channelCount, this.#innerChannels());
+    const mixed = mixChannels(this.#decode(this.#wholeFrames(bytes)), this.#from.channelCount, this.#innerChannels());
     const channels = splitChannels(mixed, this.#innerChannels());
-    return this.#encode(this.#resamplers.map((resampler, i) => resampler.push(channels[i] ?? mixed)));
+    return this.#encode(this.#resampled((resampler, i) => resampler.push(channels[i] ?? mixed)));
   }
 
   flush(): Uint8Array {
-    return this.#encode(this.#resamplers.map((resampler) => resampler.flush()));
+    return this.#encode(this.#resampled((resampler) => resampler.flush()));
+  }
+
+  #decode(bytes: Uint8Array): Float32Array {
+    const { encoding } = this.#from;
+    return decodeSamples(encoding, bytes, sampleKernel?.lend(bytes.length / sampleBytes[encoding]));
+  }
+
+  /** What a resampler has lent is copied before the next one is asked. */
+  #resampled(resample: (resampler: Resampler, index: number) => Float32Array): readonly Float32Array[] {
+    const several = this.#resamplers.length > 1;
+    return this.#resamplers.map((resampler, i) => (several ? resample(resampler, i).slice() : resample(resampler, i)));
   }
 
   #innerChannels(): number {

@@ -5,6 +5,8 @@
 interface Law {
   /** By code. */
   readonly decode: Int16Array;
+  /** The same from -1 to 1. */
+  readonly toFloat: Float32Array;
   /** By sample, read as unsigned 16 bits. */
   readonly encode: Uint8Array;
 }
@@ -20,16 +22,21 @@ export const ulaw: Law = makeLaw(decodeUlaw, encodeUlaw);
 /** A-law, as used everywhere else. */
 export const alaw: Law = makeLaw(decodeAlaw, encodeAlaw);
 
-/** Codes as numbers from -1 to 1. */
-export function g711ToFloat(law: Law, codes: Uint8Array): Float32Array {
-  const samples = new Float32Array(codes.length);
-  for (let i = 0; i < codes.length; i++) samples[i] = (law.decode[codes[i] ?? 0] ?? 0) / 32768;
+/** Codes as numbers from -1 to 1; `samples`, where they go, is as long. */
+export function g711ToFloat(
+  { toFloat }: Law,
+  codes: Uint8Array,
+  samples: Float32Array = new Float32Array(codes.length),
+): Float32Array {
+  for (let i = 0; i < codes.length; i++) samples[i] = toFloat[codes[i] as number] as number;
   return samples;
 }
 
 function makeLaw(decode: (code: number) => number, encode: (sample: number) => number): Law {
+  const decoded = Int16Array.from({ length: 256 }, (_, code) => decode(code));
   return {
-    decode: Int16Array.from({ length: 256 }, (_, code) => decode(code)),
+    decode: decoded,
+    toFloat: Float32Array.from(decoded, (sample) => sample / 32_768),
     encode: Uint8Array.from({ length: 65_536 }, (_, bits) => encode((bits << 16) >> 16)),
   };
 }

@@ -1,9 +1,14 @@
 import { sampleKernel } from "./sample-kernel.ts";
 
-/** 16-bit signed little-endian samples as numbers from -1 up to, and without, 1. `bytes` holds whole samples. */
-export function pcmToFloat(bytes: Uint8Array): Float32Array {
+/**
+ * 16-bit signed little-endian samples as numbers from -1 up to, and without, 1. `bytes` holds whole samples; `samples`, where
+ * they go, is as long.
+ */
+export function pcmToFloat(
+  bytes: Uint8Array,
+  samples: Float32Array = new Float32Array(bytes.byteLength >> 1),
+): Float32Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const samples = new Float32Array(bytes.byteLength >> 1);
   for (let i = 0; i < samples.length; i++) samples[i] = view.getInt16(i * 2, true) / 32768;
   return samples;
 }

@@ -6,9 +6,12 @@ import { sampleKernel } from "./sample-kernel.ts";
  * against it, and N samples in give exactly ⌈N × to / from⌉ out. Images and aliases are at least 90 dB down.
  */
 export interface Resampler {
-  /** What can be told so far; the last 16 to 32 samples of the slower rate wait for what follows them. */
+  /**
+   * What can be told so far; the last 16 to 32 samples of the slower rate wait for what follows them. On loan: the next call of
+   * any resampler may write over it.
+   */
   push(samples: Float32Array): Float32Array;
-  /** The rest; then it starts anew. */
+  /** The rest, on loan too; then it starts anew. */
   flush(): Float32Array;
 }
 
@@ -40,8 +43,7 @@ class PolyphaseResampler implements Resampler {
 
   push(samples: Float32Array): Float32Array {
     this.#append(samples);
-    const output = new Float32Array(this.#outputsReady());
-    this.#fill(output);
+    const output = this.#outputs(this.#outputsReady());
     this.#advance(output.length);
     this.#forget();
     return output;
@@ -78,15 +80,15 @@ class PolyphaseResampler implements Resampler {
     return room < 0 ? 0 : Math.floor((room * this.#up + this.#up - 1 - this.#phase) / this.#down) + 1;
   }
 
-  #fill(output: Float32Array): void {
+  #outputs(count: number): Float32Array {
     const [filter, up, down, window] = [this.#filter, this.#up, this.#down, this.#window];
-    if (filter.rowCount !== up) for (let i = 0; i < output.length; i++) output[i] = this.#between(i);
-    else if (!sampleKernel?.takes(filter)) this.#fillByRows(output);
-    else sampleKernel.filter(output, { filter, up, down, window, start: this.#start, phase: this.#phase });
+    if (filter.rowCount !== up) return Float32Array.from({ length: count }, (_, i) => this.#between(i));
+    if (!sampleKernel?.takes(filter)) return this.#byRows(new Float32Array(count));
+    return sampleKernel.filter(count, { filter, up, down, window, start: this.#start, phase: this.#phase });
   }
 
   /** Every `up`-th output uses the same row of the filter, and lies `down` inputs behind the one before. */
-  #fillByRows(output: Float32Array): void {
+  #byRows(output: Float32Array): Float32Array {
     const { taps, rows } = this.#filter;
     const window = this.#window;
     for (let first = 0; first < Math.min(this.#up, output.length); first++) {
@@ -94,6 +96,7 @@ class PolyphaseResampler implements Resampler {
       const coefficients = rows.subarray(phase * taps, (phase + 1) * taps);
       addProducts(output, { first, every: this.#up }, coefficients, { window, start, every: this.#down });
     }
+    return output;
   }
 
   /** For ratios with more phases than the filter has rows. */

@@ -16,17 +16,21 @@ export const sampleBytes: Readonly<Record<SampleEncoding, number>> = {
   alaw: 1,
 };
 
-/** Whole samples as numbers from -1 to 1. */
-export function decodeSamples(encoding: SampleEncoding, bytes: Uint8Array): Float32Array {
+/** Whole samples as numbers from -1 to 1; `samples`, where they go, is as long. */
+export function decodeSamples(
+  encoding: SampleEncoding,
+  bytes: Uint8Array,
+  samples: Float32Array = new Float32Array(Math.floor(bytes.length / sampleBytes[encoding])),
+): Float32Array {
   switch (encoding) {
     case "pcm16":
-      return pcmToFloat(bytes);
+      return pcmToFloat(bytes, samples);
     case "ulaw":
-      return g711ToFloat(ulaw, bytes);
+      return g711ToFloat(ulaw, bytes, samples);
     case "alaw":
-      return g711ToFloat(alaw, bytes);
+      return g711ToFloat(alaw, bytes, samples);
     default:
-      return decodeEach(bytes, sampleBytes[encoding], readers[encoding]);
+      return decodeEach(bytes, samples, { size: sampleBytes[encoding], read: readers[encoding] });
   }
 }
 
@@ -49,9 +53,14 @@ const readers: Readonly<Record<Exclude<SampleEncoding, "pcm16" | "ulaw" | "alaw"
   float64: (view, offset) => finite(view.getFloat64(offset, true)),
 };
 
-function decodeEach(bytes: Uint8Array, size: number, read: ReadSample): Float32Array {
+interface SampleForm {
+  /** In bytes. */
+  readonly size: number;
+  readonly read: ReadSample;
+}
+
+function decodeEach(bytes: Uint8Array, samples: Float32Array, { size, read }: SampleForm): Float32Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const samples = new Float32Array(Math.floor(bytes.byteLength / size));
   for (let i = 0; i < samples.length; i++) samples[i] = read(view, i * size);
   return samples;
 }

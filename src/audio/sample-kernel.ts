@@ -29,10 +29,12 @@ export interface FilterRun {
 export interface SampleKernel {
   /** Whether there is room for a filter. */
   takes(filter: PolyphaseFilter): boolean;
-  /** Fills `output` by the rows of a filter that it takes; `window` holds all that they need. */
-  filter(output: Float32Array, run: FilterRun): void;
+  /** So many outputs, by the rows of a filter that it takes; `window` holds all that they need. On loan until the next call. */
+  filter(outputs: number, run: FilterRun): Float32Array;
   /** Samples as 16 bits little-endian, rounded and clipped; what is no number is silence. */
   toPcm(samples: Float32Array): Uint8Array;
+  /** Room for so many samples on their way to a filter, or to `toPcm`: on loan until it is asked for again. */
+  lend(samples: number): Float32Array;
 }
 
 /** In samples, and where they lie in the memory. */
@@ -42,10 +44,14 @@ const bytesOfFloat = 4;
 const rowsAt = 0;
 const windowAt = rowsRoom * bytesOfFloat;
 const outputAt = windowAt + blockRoom * bytesOfFloat;
-const pcmAt = outputAt + blockRoom * bytesOfFloat;
+const lentAt = outputAt + blockRoom * bytesOfFloat;
+const pcmAt = lentAt + blockRoom * bytesOfFloat;
 const endsAt = pcmAt + blockRoom * 2;
 
-/** Its memory holds nothing from one call to the next but the rows of the last filter. */
+/**
+ * Its memory holds nothing from one call to the next but what is on loan, and the rows of the last filter. The loans are for
+ * the collector's sake: memory that is allocated for each frame makes V8 go over the whole heap several times a second.
+ */
 class WasmKernel implements SampleKernel {
   readonly #functions: WasmInstance<"filterRows" | "encodePcm">["functions"];
   readonly #floats: Float32Array;
@@ -62,15 +68,22 @@ class WasmKernel implements SampleKernel {
     return rows.length <= rowsRoom && taps <= blockRoom / 2;
   }
 
-  filter(output: Float32Array, run: FilterRun): void {
+  filter(outputs: number, run: FilterRun): Float32Array {
     const { filter, up, down } = run;
     this.#load(filter);
     const most = Math.min(blockRoom, Math.floor(((blockRoom - filter.taps - 1) * up) / down));
-    for (let done = 0; done < output.length; done += most) {
+    if (outputs <= most) return this.#filterBlock(outputs, run);
+    const output = new Float32Array(outputs);
+    for (let done = 0; done < outputs; done += most) {
       const place = run.phase + done * down;
       const start = run.start + Math.floor(place / up);
-      this.#filterBlock(output.subarray(done, done + most), { ...run, start, phase: place % up });
+      output.set(this.#filterBlock(Math.min(most, outputs - done), { ...run, start, phase: place % up }), done);
     }
+    return output;
+  }
+
+  lend(samples: number): Float32Array {
+    return samples <= blockRoom ? this.#floatsAt(lentAt, samples) : new Float32Array(samples);
   }
 
   toPcm(samples: Float32Array): Uint8Array {
@@ -89,14 +102,19 @@ class WasmKernel implements SampleKernel {
     this.#rows = rows;
   }
 
-  #filterBlock(output: Float32Array, { filter, up, down, window, start, phase }: FilterRun): void {
+  #filterBlock(outputs: number, { filter, up, down, window, start, phase }: FilterRun): Float32Array {
+    if (outputs === 0) return this.#floatsAt(outputAt, 0);
     const { taps } = filter;
-    const last = start + Math.floor((phase + (output.length - 1) * down) / up);
+    const last = start + Math.floor((phase + (outputs - 1) * down) / up);
     this.#floats.set(window.subarray(start, last + taps), windowAt / bytesOfFloat);
-    const end = outputAt + output.length * bytesOfFloat;
-    const steps = [Math.floor(down / up) * bytesOfFloat, down % up];
-    this.#functions.filterRows(outputAt, end, windowAt, taps * bytesOfFloat, phase, up, ...steps);
-    output.set(this.#floats.subarray(outputAt / bytesOfFloat, end / bytesOfFloat));
+    const end = outputAt + outputs * bytesOfFloat;
+    const windowStep = Math.floor(down / up) * bytesOfFloat;
+    this.#functions.filterRows(outputAt, end, windowAt, taps * bytesOfFloat, phase, up, windowStep, down % up);
+    return this.#floatsAt(outputAt, outputs);
+  }
+
+  #floatsAt(address: number, length: number): Float32Array {
+    return this.#floats.subarray(address / bytesOfFloat, address / bytesOfFloat + length);
   }
 }
 

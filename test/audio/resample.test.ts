@@ -75,7 +75,7 @@ describe("the input may be cut anywhere", () => {
     const expected = resample(input, from, to);
     const property = fc.property(chunking, (sizes) => {
       const resampler = createResampler(from, to);
-      const pieces = cut(input, sizes).map((piece) => resampler.push(piece));
+      const pieces = cut(input, sizes).map((piece) => resampler.push(piece).slice());
       expect(Float32Array.of(...pieces.flatMap((piece) => [...piece]), ...resampler.flush())).toEqual(expected);
     });
     fc.assert(property, { numRuns: 25 });
