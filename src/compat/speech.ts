@@ -74,7 +74,9 @@ export async function* speakPieces(gateway: Gateway, plan: SpeechPlan, caller: C
   throw new LivellmError("internal", "internal", "the speech ended without its end");
 }
 
+/** A provider that does not say its rate did not keep to the one that was asked for. */
 function formOf(format: AudioFormat | undefined, asked: AudioForm): AudioForm {
   const mimeType = format?.mimeType.split(";", 1)[0] || asked.mimeType;
-  return { mimeType, sampleRate: format?.sampleRateHertz || asked.sampleRate || usualRate };
+  const sampleRate = format ? format.sampleRateHertz : asked.sampleRate;
+  return { mimeType, sampleRate: sampleRate || usualRate };
 }

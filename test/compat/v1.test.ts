@@ -99,6 +99,8 @@ describe("audio", () => {
   test.each([
     ["pcm", "audio/pcm", "24000"],
     ["ulaw_8000", "audio/ulaw", "8000"],
+    // The vendor has one rate of MP3, whatever it is asked for.
+    ["mp3_44100_128", "audio/mpeg", "24000"],
   ])("speaks as %s", async (output_format, type, rate) => {
     await using speech = await startVendor({ headers: { "content-type": "audio/pcm" }, body: [Buffer.alloc(4800)] });
     const request = { model: "tts", text: "Hello", voice: "alloy", output_format };
