@@ -31,11 +31,11 @@ describeWith({ program: "the local engine", missing: notInstalled }, `${document
     test("has blocks", () => expect(cases.length).toBeGreaterThan(5));
   });
 
-  test("the TypeScript program prints what is printed", async () => {
-    const [program, ...more] = blocks.filter(({ language }) => language === "ts");
-    if (!program || more.length > 0) throw new Error("there must be one program");
-    await expectOutput(program, (one) => runTypeScript(one, placesOf(gateway.url)));
-  });
+  const programs = blocks.filter(({ language }) => language === "ts").map((block) => [block.place, block] as const);
+  test.each(programs)("the TypeScript program of %s prints what is printed", (_, program) =>
+    expectOutput(program, (one) => runTypeScript(one, placesOf(gateway.url))),
+  );
+  test("has programs", () => expect(programs).toHaveLength(2));
 
   describeWith(python, "the Python program", () => {
     test("prints what is printed", async () => {
