@@ -1,7 +1,8 @@
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { LivellmError } from "../core/error.ts";
 import type { ServerSentEvent } from "../core/upstream.ts";
-import { type Batched, batched } from "../streams/batches.ts";
+import type { Batched } from "../streams/batches.ts";
+import { type Conversion, converted } from "../streams/converted.ts";
 
 /** The longest line or event we keep, in UTF-16 code units; vendors send images as one line of base64. */
 const maxEventLength = 32 * 1024 * 1024;
@@ -12,10 +13,10 @@ const maxEventLength = 32 * 1024 * 1024;
  * some servers leave out the last newline. A piece of one is dropped, so that the missing terminal event shows.
  */
 export function readServerSentEvents(bytes: AsyncIterable<Uint8Array>): Batched<ServerSentEvent> {
-  return batched(readEvents(bytes));
+  return converted(bytes, readEvents());
 }
 
-async function* readEvents(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<readonly ServerSentEvent[], void> {
+function readEvents(): Conversion<Uint8Array, ServerSentEvent> {
   const decoder = new TextDecoder();
   let ready: ServerSentEvent[] = [];
   const parser = createParser({
@@ -25,17 +26,22 @@ async function* readEvents(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<rea
       if (error.type === "max-buffer-size-exceeded") throw tooLong();
     },
   });
-  const take = () => {
-    const events = ready;
-    ready = [];
-    return events;
+  return {
+    read(chunks) {
+      for (const chunk of chunks) parser.feed(decoder.decode(chunk, { stream: true }));
+      return false;
+    },
+    end(failure) {
+      if (failure) throw failure.error;
+      parser.feed(`${decoder.decode()}\n\n`);
+      ready = ready.filter((event) => isWhole(event.data));
+    },
+    take() {
+      const events = ready;
+      ready = [];
+      return events;
+    },
   };
-  for await (const chunk of bytes) {
-    parser.feed(decoder.decode(chunk, { stream: true }));
-    if (ready.length > 0) yield take();
-  }
-  parser.feed(`${decoder.decode()}\n\n`);
-  yield take().filter((event) => isWhole(event.data));
 }
 
 function toEvent(message: EventSourceMessage): ServerSentEvent {

@@ -10,6 +10,8 @@ import type {
 import type { ChatEvent } from "../../core/chat.ts";
 import { isJsonObject, type JsonObject } from "../../core/json.ts";
 import type { ServerSentEvent } from "../../core/upstream.ts";
+import type { Batched } from "../../streams/batches.ts";
+import { converted } from "../../streams/converted.ts";
 import { brokenStream, unreadableAnswer } from "../openai-compatible/broken-stream.ts";
 import { parseJson } from "../openai-compatible/chat-wire.ts";
 import { object, objects, text, type Unchecked } from "../openai-compatible/json-fields.ts";
@@ -31,16 +33,14 @@ import {
  * Reads one streamed message into an answer. It ends with `message_stop`; a body that ends with anything else is
  * `stream_broken`. What is left to say once the turn is over, `finishAnswer` says.
  */
-export async function* readMessageEvents(
-  events: AsyncIterable<ServerSentEvent>,
-  answer: MessagesAnswer,
-): AsyncGenerator<ChatEvent> {
-  for await (const { data } of events) {
-    const stopped = readEvent(answer, parseJson(data));
-    yield* takeEvents(answer);
-    if (stopped) return;
-  }
-  throw brokenStream("message_stop");
+export function readMessageEvents(events: AsyncIterable<ServerSentEvent>, answer: MessagesAnswer): Batched<ChatEvent> {
+  return converted(events, {
+    read: (batch) => batch.some(({ data }) => readEvent(answer, parseJson(data))),
+    end(failure) {
+      throw failure ? failure.error : brokenStream("message_stop");
+    },
+    take: () => takeEvents(answer),
+  });
 }
 
 /** Reads one unary message into an answer: the events that the stream would have given. */

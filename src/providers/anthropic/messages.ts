@@ -1,7 +1,8 @@
-import type { Chat, ChatRequest } from "../../core/chat.ts";
+import type { Chat, ChatEvent, ChatRequest } from "../../core/chat.ts";
 import { isJsonObject } from "../../core/json.ts";
 import type { ProviderConnection } from "../../core/provider.ts";
 import type { Upstream, UpstreamHead, UpstreamRequest } from "../../core/upstream.ts";
+import { batched, inBatches } from "../../streams/batches.ts";
 import { writeJson } from "../openai-compatible/json-text.ts";
 import { allowsSampling, requestHeaders, requestIdOf, urlOf, versionFor } from "./endpoint.ts";
 import { explainAnthropicError } from "./error.ts";
@@ -22,19 +23,23 @@ const maxContinuations = 10;
 /** Chat over `POST /v1/messages`. `kind` marks provider state. */
 export function createMessages(kind: string, connection: ProviderConnection, upstream: Upstream): Chat {
   const setup = { kind, sampling: allowsSampling(connection) };
+  async function* readTurns(
+    request: ChatRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly ChatEvent[], void, undefined> {
+    const call = toMessagesRequest(request, setup);
+    const answer = newMessagesAnswer(toContext(kind, call, request));
+    for (let continuations = 0; ; continuations++) {
+      const body = { ...goOn(call.body, answer), stream: true };
+      const reply = await upstream.events(toPost(body, connection), signal);
+      yield* inBatches(readMessageEvents(reply.events, named(answer, reply)));
+      if (!isPaused(answer) || continuations === maxContinuations) break;
+    }
+    finishAnswer(answer);
+    yield takeEvents(answer);
+  }
   return {
-    async *stream(request, signal) {
-      const call = toMessagesRequest(request, setup);
-      const answer = newMessagesAnswer(toContext(kind, call, request));
-      for (let continuations = 0; ; continuations++) {
-        const body = { ...goOn(call.body, answer), stream: true };
-        const reply = await upstream.events(toPost(body, connection), signal);
-        yield* readMessageEvents(reply.events, named(answer, reply));
-        if (!isPaused(answer) || continuations === maxContinuations) break;
-      }
-      finishAnswer(answer);
-      yield* takeEvents(answer);
-    },
+    stream: (request, signal) => batched(readTurns(request, signal)),
     async generate(request, signal) {
       const call = toMessagesRequest(request, setup);
       const answer = newMessagesAnswer(toContext(kind, call, request));

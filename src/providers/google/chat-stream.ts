@@ -1,5 +1,7 @@
 import type { ChatEvent } from "../../core/chat.ts";
 import { isJsonObject } from "../../core/json.ts";
+import type { Batched } from "../../streams/batches.ts";
+import { converted } from "../../streams/converted.ts";
 import { unreadableAnswer } from "../openai-compatible/broken-stream.ts";
 import { type AnswerContext, finishAnswer, newGeminiAnswer, readChunk, takeEvents } from "./chat-answer.ts";
 import { readStreamBody } from "./stream-body.ts";
@@ -8,17 +10,25 @@ import { readStreamBody } from "./stream-body.ts";
  * Reads the body of `streamGenerateContent?alt=sse`. A candidate with a `finishReason` is its end; usage comes with it or
  * after it, and older models repeat it in every chunk, so that the body is read to its own end.
  */
-export async function* readGenerateContentStream(
+export function readGenerateContentStream(
   bytes: AsyncIterable<Uint8Array>,
   context: AnswerContext,
-): AsyncGenerator<ChatEvent> {
+): Batched<ChatEvent> {
   const answer = newGeminiAnswer(context);
-  for await (const chunk of readStreamBody(bytes, () => answer.finishWord !== "")) {
-    readChunk(answer, chunk);
-    yield* takeEvents(answer);
-  }
-  finishAnswer(answer);
-  yield* takeEvents(answer);
+  return converted(
+    readStreamBody(bytes, () => answer.finishWord !== ""),
+    {
+      read(chunks) {
+        for (const chunk of chunks) readChunk(answer, chunk);
+        return false;
+      },
+      end(failure) {
+        if (failure) throw failure.error;
+        finishAnswer(answer);
+      },
+      take: () => takeEvents(answer),
+    },
+  );
 }
 
 /** Reads a unary answer: the events that the stream would have given. */

@@ -1,6 +1,7 @@
 import type { Chat } from "../../core/chat.ts";
 import type { ProviderConnection } from "../../core/provider.ts";
 import type { Upstream } from "../../core/upstream.ts";
+import { opened } from "../../streams/batches.ts";
 import type { AnswerContext } from "./chat-answer.ts";
 import { toGenerateContentRequest } from "./chat-request.ts";
 import { readGenerateContent, readGenerateContentStream } from "./chat-stream.ts";
@@ -10,11 +11,13 @@ import { streamPost, unaryPost } from "./generate-content.ts";
 /** Chat over `generateContent`. `kind` marks provider state. */
 export function createChat(kind: string, connection: ProviderConnection, upstream: Upstream): Chat {
   return {
-    async *stream(request, signal) {
-      const { body, ...call } = toGenerateContentRequest(request, kind);
-      const post = streamPost(connection, { model: request.model, body });
-      const answer = await upstream.bytes({ ...post, explain: explainGoogleError }, signal);
-      yield* readGenerateContentStream(answer.bytes, toContext(kind, call, request.generation.reasoning));
+    stream(request, signal) {
+      return opened(async () => {
+        const { body, ...call } = toGenerateContentRequest(request, kind);
+        const post = streamPost(connection, { model: request.model, body });
+        const answer = await upstream.bytes({ ...post, explain: explainGoogleError }, signal);
+        return readGenerateContentStream(answer.bytes, toContext(kind, call, request.generation.reasoning));
+      });
     },
     async generate(request, signal) {
       const { body, ...call } = toGenerateContentRequest(request, kind);

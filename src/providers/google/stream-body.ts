@@ -1,4 +1,7 @@
 import { LivellmError } from "../../core/error.ts";
+import type { Batched } from "../../streams/batches.ts";
+import { converted } from "../../streams/converted.ts";
+import { mapped } from "../../streams/mapped.ts";
 import { readServerSentEvents } from "../../upstream/server-sent-events.ts";
 import { unreadableAnswer } from "../openai-compatible/broken-stream.ts";
 import { errorOf } from "./error.ts";
@@ -12,20 +15,25 @@ const keptBytes = 64 * 1024;
  * `bad_provider_response` for an event that is not JSON. A connection that breaks when the answer `isComplete` loses nothing
  * but, perhaps, the usage.
  */
-export async function* readStreamBody(
-  bytes: AsyncIterable<Uint8Array>,
-  isComplete: () => boolean,
-): AsyncGenerator<unknown> {
+export function readStreamBody(bytes: AsyncIterable<Uint8Array>, isComplete: () => boolean): Batched<unknown> {
   const kept: Uint8Array[] = [];
-  try {
-    for await (const { data } of readServerSentEvents(keepEnd(bytes, kept))) {
-      if (data !== "[DONE]") yield parse(data);
-    }
-  } catch (error) {
-    if (!isComplete() || !isLost(error)) throw error;
-  }
-  const error = bareError(afterEvents(Buffer.concat(kept).toString("utf8")));
-  if (error) yield error;
+  let chunks: unknown[] = [];
+  return converted(readServerSentEvents(keepEnd(bytes, kept)), {
+    read(events) {
+      for (const { data } of events) if (data !== "[DONE]") chunks.push(parse(data));
+      return false;
+    },
+    end(failure) {
+      if (failure && !(isComplete() && isLost(failure.error))) throw failure.error;
+      const error = bareError(afterEvents(Buffer.concat(kept).toString("utf8")));
+      if (error) chunks.push(error);
+    },
+    take() {
+      const taken = chunks;
+      chunks = [];
+      return taken;
+    },
+  });
 }
 
 function isLost(error: unknown): boolean {
@@ -40,14 +48,14 @@ function parse(data: string): unknown {
   }
 }
 
-async function* keepEnd(bytes: AsyncIterable<Uint8Array>, kept: Uint8Array[]): AsyncGenerator<Uint8Array> {
+function keepEnd(bytes: AsyncIterable<Uint8Array>, kept: Uint8Array[]): AsyncIterable<Uint8Array> {
   let size = 0;
-  for await (const chunk of bytes) {
+  return mapped(bytes, (chunk) => {
     kept.push(chunk);
     size += chunk.length;
     while (size - (kept[0]?.length ?? 0) > keptBytes) size -= kept.shift()?.length ?? 0;
-    yield chunk;
-  }
+    return chunk;
+  });
 }
 
 /** What follows the last line of an event. */

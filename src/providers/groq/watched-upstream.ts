@@ -22,7 +22,10 @@ export function withExecutedTools(upstream: Upstream, tools: ExecutedTools): Ups
   };
 }
 
-/** Nearly every chunk is a piece of text: only one that names the field is parsed twice. */
+/**
+ * Nearly every chunk is a piece of text: only one that names the field is parsed twice. One by one, not in batches: what a tool
+ * did has to be told before what comes after it.
+ */
 async function* watch(events: AsyncIterable<ServerSentEvent>, tools: ExecutedTools): AsyncGenerator<ServerSentEvent> {
   for await (const event of events) {
     if (event.data.includes('"executed_tools"')) readAnswer(parse(event.data), tools);

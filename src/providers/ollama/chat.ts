@@ -1,6 +1,7 @@
 import type { Chat, ChatEvent, ChatRequest } from "../../core/chat.ts";
 import type { ProviderConnection } from "../../core/provider.ts";
 import type { Upstream, UpstreamRequest } from "../../core/upstream.ts";
+import { batched, inBatches } from "../../streams/batches.ts";
 import type { AnswerContext } from "./chat-answer.ts";
 import { type OllamaCall, toOllamaRequest } from "./chat-request.ts";
 import { readChatAnswer, readChatLines } from "./chat-stream.ts";
@@ -17,22 +18,26 @@ export function createChat(connection: ProviderConnection, upstream: Upstream): 
     call: () => Promise<T>,
     model: string,
     signal: AbortSignal,
-  ): AsyncGenerator<ChatEvent, T, undefined> {
+  ): AsyncGenerator<readonly ChatEvent[], T, undefined> {
     try {
       return await call();
     } catch (error) {
       if (!pullsMissing || !wantsPull(error)) throw error;
     }
-    for await (const note of pulls.follow(model, signal)) yield { type: "progress", note };
+    for await (const note of pulls.follow(model, signal)) yield [{ type: "progress", note }];
     return await call();
   }
+  async function* read(
+    request: ChatRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly ChatEvent[], void, undefined> {
+    const call = toOllamaRequest(request);
+    const post = toChatPost(connection, call, true);
+    const answer = yield* open(() => upstream.lines(post, signal), request.model, signal);
+    yield* inBatches(readChatLines(answer.lines, toContext(call, request)));
+  }
   return {
-    async *stream(request, signal) {
-      const call = toOllamaRequest(request);
-      const post = toChatPost(connection, call, true);
-      const answer = yield* open(() => upstream.lines(post, signal), request.model, signal);
-      yield* readChatLines(answer.lines, toContext(call, request));
-    },
+    stream: (request, signal) => batched(read(request, signal)),
     async generate(request, signal) {
       const call = toOllamaRequest(request);
       const post = toChatPost(connection, call, false);

@@ -2,7 +2,8 @@ import type { ChatEvent } from "../../core/chat.ts";
 import { LivellmError } from "../../core/error.ts";
 import { isJsonObject } from "../../core/json.ts";
 import type { ServerSentEvent } from "../../core/upstream.ts";
-import { type Batched, batched, inBatches } from "../../streams/batches.ts";
+import type { Batched } from "../../streams/batches.ts";
+import { converted } from "../../streams/converted.ts";
 import type { AnswerContext } from "./answer-context.ts";
 import { unreadableAnswer } from "./broken-stream.ts";
 import { type ChatAnswer, finishAnswer, newChatAnswer, readChunk, takeEvents } from "./chat-answer.ts";
@@ -17,37 +18,26 @@ export function readChatCompletionEvents(
   events: AsyncIterable<ServerSentEvent>,
   context: AnswerContext,
 ): Batched<ChatEvent> {
-  return batched(readBatches(events, context));
-}
-
-async function* readBatches(
-  events: AsyncIterable<ServerSentEvent>,
-  context: AnswerContext,
-): AsyncGenerator<readonly ChatEvent[], void> {
   const answer = newChatAnswer(context);
-  try {
-    for await (const batch of inBatches(events)) {
-      if (readBatch(answer, batch)) break;
-      if (answer.events.length > 0) yield takeEvents(answer);
-    }
-  } catch (error) {
-    if (answer.events.length > 0) yield takeEvents(answer);
-    if (!isComplete(answer, error)) throw error;
-  }
-  try {
-    finishAnswer(answer);
-  } finally {
-    yield takeEvents(answer);
-  }
+  return converted(events, {
+    read(batch) {
+      for (const event of batch) {
+        if (event.data !== "[DONE]") readChunk(answer, parseEvent(event, context));
+        else return finish(answer);
+      }
+      return false;
+    },
+    end(failure) {
+      if (failure && !isComplete(answer, failure.error)) throw failure.error;
+      finishAnswer(answer);
+    },
+    take: () => takeEvents(answer),
+  });
 }
 
-/** Whether `[DONE]` was among them. */
-function readBatch(answer: ChatAnswer, events: readonly ServerSentEvent[]): boolean {
-  for (const event of events) {
-    if (event.data === "[DONE]") return true;
-    readChunk(answer, parseEvent(event, answer.context));
-  }
-  return false;
+function finish(answer: ChatAnswer): true {
+  finishAnswer(answer);
+  return true;
 }
 
 /** Reads a unary answer: the events that the stream would have given. */

@@ -9,6 +9,8 @@ import type {
 import type { ChatEvent } from "../../core/chat.ts";
 import { isJsonObject, type JsonObject } from "../../core/json.ts";
 import type { ServerSentEvent } from "../../core/upstream.ts";
+import type { Batched } from "../../streams/batches.ts";
+import { converted } from "../../streams/converted.ts";
 import type { AnswerContext } from "../openai-compatible/answer-context.ts";
 import { brokenStream, unreadableAnswer } from "../openai-compatible/broken-stream.ts";
 import { parseJson } from "../openai-compatible/chat-wire.ts";
@@ -35,18 +37,18 @@ import { readResponsesUsage } from "./responses-usage.ts";
  * Reads a stream of the Responses API. It ends with `response.completed`, `response.incomplete`, `response.failed` or
  * `error`; a body that ends with anything else is `stream_broken`.
  */
-export async function* readResponsesEvents(
+export function readResponsesEvents(
   events: AsyncIterable<ServerSentEvent>,
   context: AnswerContext,
-): AsyncGenerator<ChatEvent> {
+): Batched<ChatEvent> {
   const answer = newResponsesAnswer(context);
-  for await (const { data } of events) {
-    if (data === "[DONE]") continue;
-    const finished = readEvent(answer, parseJson(data));
-    yield* takeEvents(answer);
-    if (finished) return;
-  }
-  throw brokenStream("response.completed", context.requestId);
+  return converted(events, {
+    read: (batch) => batch.some(({ data }) => data !== "[DONE]" && readEvent(answer, parseJson(data))),
+    end(failure) {
+      throw failure ? failure.error : brokenStream("response.completed", context.requestId);
+    },
+    take: () => takeEvents(answer),
+  });
 }
 
 /** Reads a unary answer: the events that the stream would have given. */

@@ -1,6 +1,7 @@
 import type { Chat, ChatRequest } from "../../core/chat.ts";
 import type { ProviderConnection } from "../../core/provider.ts";
 import type { Upstream, UpstreamHead, UpstreamRequest } from "../../core/upstream.ts";
+import { opened } from "../../streams/batches.ts";
 import type { AnswerContext } from "../openai-compatible/answer-context.ts";
 import { dialects } from "../openai-compatible/dialects.ts";
 import { requestHeaders, requestIdOf } from "../openai-compatible/endpoint.ts";
@@ -12,10 +13,12 @@ import { readResponse, readResponsesEvents } from "./responses-stream.ts";
 /** Chat over `POST /responses`. `kind` marks provider state. */
 export function createResponses(kind: string, connection: ProviderConnection, upstream: Upstream): Chat {
   return {
-    async *stream(request, signal) {
-      const call = toResponsesRequest(request, kind);
-      const answer = await upstream.events(toPost({ ...call.body, stream: true }, request, connection), signal);
-      yield* readResponsesEvents(answer.events, toContext(kind, call, request, answer));
+    stream(request, signal) {
+      return opened(async () => {
+        const call = toResponsesRequest(request, kind);
+        const answer = await upstream.events(toPost({ ...call.body, stream: true }, request, connection), signal);
+        return readResponsesEvents(answer.events, toContext(kind, call, request, answer));
+      });
     },
     async generate(request, signal) {
       const call = toResponsesRequest(request, kind);
