@@ -3,7 +3,7 @@ import type { JsonObject } from "../core/json.ts";
 import { randomId } from "../core/random-id.ts";
 import type { Attempt, RouteResult, Warning } from "../core/route.ts";
 import type { Usage } from "../core/usage.ts";
-import type { FallbackEvent } from "../routing/fallback.ts";
+import type { FallbackEvent } from "../routing/fallback-event.ts";
 import type { ReadyTarget } from "../routing/plan.ts";
 import { PartAssembler } from "./parts.ts";
 import type { RunEvent } from "./run-event.ts";

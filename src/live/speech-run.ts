@@ -1,7 +1,7 @@
 import type { AudioFormat } from "../core/audio-format.ts";
 import type { Attempt, RouteResult } from "../core/route.ts";
 import type { SpeechRequest } from "../core/speech.ts";
-import type { FallbackEvent } from "../routing/fallback.ts";
+import type { FallbackEvent } from "../routing/fallback-event.ts";
 import type { Plan, ReadyTarget } from "../routing/plan.ts";
 import type { RenderedSpeech } from "./render-speech.ts";
 import type { SpeakEvent } from "./speak-event.ts";

@@ -97,13 +97,16 @@ export class RunningAttempt<C extends Capability, T> {
   }
 
   /** After the commit: what was held, then whatever comes, each time within the stall timeout. A usage comes with its cost. */
-  async output(): Promise<readonly T[] | undefined> {
-    if (this.#held.length > 0) return this.#account(this.#takeHeld());
+  output(): Promise<readonly T[] | undefined> {
+    if (this.#held.length > 0) return Promise.resolve(this.#account(this.#takeHeld()));
     this.#watchdog.wait(this.#terms.stallTimeoutMs);
-    const outputs = await this.#next();
+    return this.#next().then(this.#answered);
+  }
+
+  readonly #answered = (outputs: readonly T[] | undefined): readonly T[] | undefined => {
     this.#watchdog.rest();
     return outputs && this.#account(outputs);
-  }
+  };
 
   /** Tells what was learnt of the target by its failure. */
   fail(error: LivellmError): void {
@@ -198,17 +201,20 @@ export class RunningAttempt<C extends Capability, T> {
   }
 
   /** The next outputs; undefined at the end, for which nobody waits where the last output is known. */
-  async #next(): Promise<readonly T[] | undefined> {
-    if (this.#isComplete()) return undefined;
-    try {
-      const { done, value } = await this.#batches.next();
-      if (!done) return this.#see(value);
-    } catch (error) {
-      throw this.#controller.signal.aborted ? this.#controller.signal.reason : error;
-    }
+  #next(): Promise<readonly T[] | undefined> {
+    if (this.#isComplete()) return Promise.resolve(undefined);
+    return this.#batches.next().then(this.#read, this.#broke);
+  }
+
+  readonly #read = ({ done, value }: IteratorResult<readonly T[]>): readonly T[] | undefined => {
+    if (!done) return this.#see(value);
     if (this.#call.isLast) throw brokeOff(this.target);
     return undefined;
-  }
+  };
+
+  readonly #broke = (error: unknown): never => {
+    throw this.#controller.signal.aborted ? this.#controller.signal.reason : error;
+  };
 
   #see(outputs: readonly T[]): readonly T[] {
     if (this.#meter) for (const output of outputs) this.#meter.see(output);

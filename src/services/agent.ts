@@ -12,8 +12,9 @@ import { type RunInput, runAgent } from "../agent/run.ts";
 import type { RunEvent } from "../agent/run-event.ts";
 import { LivellmError } from "../core/error.ts";
 import type { Resolver } from "../routing/resolver.ts";
-import { batched, inBatches } from "../streams/batches.ts";
+import { batched, inBatches, opened } from "../streams/batches.ts";
 import { withHeartbeat } from "../streams/heartbeat.ts";
+import { mapped } from "../streams/mapped.ts";
 import { openToolSet, type ToolSetOptions } from "../tools/tool-set.ts";
 import { askedRunFromProto } from "./agent-request.ts";
 import { runEventToProto, runResponseToProto } from "./agent-response.ts";
@@ -45,25 +46,20 @@ export function createAgentService(options: AgentServiceOptions): ServiceImpl<ty
       throw new LivellmError("internal", "internal", "the run ended without a result");
     },
     runStream(request, context) {
-      return batched(respond({ request, context, whole: false }, options, checks));
+      return opened(async () => respond({ request, context, whole: false }, options, checks));
     },
   };
 }
 
 type StreamedResponse = MessageInitShape<typeof RunStreamResponseSchema>;
 
-async function* respond(
-  call: Call,
-  options: AgentServiceOptions,
-  checks: RequestChecks,
-): AsyncGenerator<readonly StreamedResponse[], void, undefined> {
+function respond(call: Call, options: AgentServiceOptions, checks: RequestChecks): AsyncIterable<StreamedResponse> {
   const { request, context } = call;
   const requestId = request.caller?.requestId ?? "";
   const beat = (): readonly RunEvent[] => [{ type: "heartbeat", note: "" }];
   const run = runAgent(prepare(call, options, checks), context.signal);
-  for await (const events of withHeartbeat(inBatches(run), options.heartbeatIntervalMs, beat)) {
-    yield events.map((event) => ({ event: runEventToProto(event, requestId) }));
-  }
+  const events = batched(withHeartbeat(inBatches(run), options.heartbeatIntervalMs, beat));
+  return mapped(events, (event) => ({ event: runEventToProto(event, requestId) }));
 }
 
 interface Call {

@@ -1,7 +1,8 @@
 import type { GeneratedImage, ImageBytes, ImageEvent } from "../core/images.ts";
 import type { Attempt, RouteResult, Warning } from "../core/route.ts";
 import type { Usage } from "../core/usage.ts";
-import { type FallbackEvent, withFallback } from "../routing/fallback.ts";
+import { withFallback } from "../routing/fallback.ts";
+import type { FallbackEvent } from "../routing/fallback-event.ts";
 import type { Plan, ReadyTarget } from "../routing/plan.ts";
 import type { AskedImages } from "./images-request.ts";
 

@@ -57,8 +57,12 @@ export class Answer implements Dispatcher.DispatchHandler, AsyncIterableIterator
     const more = new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
-    return more.then(() => this.next());
+    return more.then(this.#woken);
   }
+
+  /** At once what there is: one promise less for each read of the socket. */
+  readonly #woken = (): IteratorResult<Uint8Array, undefined> | Promise<IteratorResult<Uint8Array, undefined>> =>
+    this.#bytes > 0 ? { done: false, value: this.#take() } : this.next();
 
   async return(): Promise<IteratorResult<Uint8Array, undefined>> {
     if (!this.#over) this.#leave();

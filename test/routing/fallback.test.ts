@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { LivellmError } from "../../src/core/error.ts";
 import type { OutputRole } from "../../src/routing/attempt.ts";
-import { type FallbackEvent, withFallback } from "../../src/routing/fallback.ts";
+import { withFallback } from "../../src/routing/fallback.ts";
+import type { FallbackEvent } from "../../src/routing/fallback-event.ts";
 import type { TargetHealth } from "../../src/routing/health.ts";
 import type { Plan, PlannedTarget, ReadyTarget } from "../../src/routing/plan.ts";
 
