@@ -5,18 +5,22 @@ import path from "node:path";
 import { pino } from "pino";
 import { createApp } from "../src/app.ts";
 import { readConfig } from "../src/config.ts";
+import { MetricRegistry } from "../src/telemetry/metric-registry.ts";
 import type { MetricSnapshot } from "../src/telemetry/metric-snapshot.ts";
 import { prometheusName } from "../src/telemetry/prometheus-text.ts";
+import { createWorkerMeters } from "../src/telemetry/worker-meters.ts";
 
 const file = path.join(import.meta.dirname, "../docs/observability.md");
 const [begin, end] = ["<!-- metrics: scripts/observability-document.ts -->\n", "<!-- /metrics -->\n"];
 
-/** Every metric of a server that has just been built. */
+/** Every metric of a server that has just been built, and of what keeps the workers of one. */
 export async function allMetrics(): Promise<readonly MetricSnapshot[]> {
   const app = await createApp(readConfig({ DATABASE_URL: "sqlite::memory:" }), pino({ level: "silent" }));
   const metrics = app.metrics();
   await app.close();
-  return metrics;
+  const workers = new MetricRegistry();
+  createWorkerMeters(workers, 1);
+  return [...metrics, ...workers.snapshot()];
 }
 
 /** The document as it is, and as it should be. */

@@ -29,7 +29,6 @@ import type { StateQuestion } from "./shared-state/state-questions.ts";
 import { openConfiguredStore } from "./store/configured-store.ts";
 import { openConversationLog } from "./telemetry/conversation-log.ts";
 import type { FaultReports } from "./telemetry/fault-reports.ts";
-import { joinSnapshots } from "./telemetry/joined-snapshots.ts";
 import type { Logger } from "./telemetry/logger.ts";
 import type { MetricSnapshot } from "./telemetry/metric-snapshot.ts";
 import { prometheusText } from "./telemetry/prometheus-text.ts";
@@ -72,8 +71,8 @@ export interface Surroundings {
   readonly accepted: AcceptedConnections;
   /** Unset for the first of them. */
   readonly found?: FoundAtStart | undefined;
-  /** What all of them have counted, by name, given what this one has; this one alone is shown when unset. */
-  readonly gatherMetrics?: (own: readonly MetricSnapshot[]) => Promise<ReadonlyMap<string, readonly MetricSnapshot[]>>;
+  /** What all of them have counted; what this one has is shown when unset. */
+  readonly gatherMetrics?: () => Promise<readonly MetricSnapshot[]>;
   /** Asks the process that counts callers' limits for all of them. */
   ask(question: StateQuestion): Promise<unknown>;
   /** Resolves when all of them know what has changed in the store. Never rejects. */
@@ -180,7 +179,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
     explainError,
     gatekeeper: access.gatekeeper,
     telemetry,
-    renderMetrics: async () => prometheusText(await gathered(telemetry.metrics.snapshot(), surroundings)),
+    renderMetrics: async () => prometheusText((await surroundings?.gatherMetrics?.()) ?? telemetry.metrics.snapshot()),
     accepted: surroundings?.accepted,
   });
   let isListening = false;
@@ -221,9 +220,4 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
 /** What OpenTelemetry calls the kinds that it has another word for. */
 function conventionalNames(kinds: ReadonlyMap<string, ProviderKind>): ReadonlyMap<string, string> {
   return new Map(Array.from(kinds, ([name, { conventionalName = name }]) => [name, conventionalName]));
-}
-
-async function gathered(own: readonly MetricSnapshot[], surroundings: Surroundings | undefined) {
-  const all = await surroundings?.gatherMetrics?.(own);
-  return all ? joinSnapshots(all) : own;
 }

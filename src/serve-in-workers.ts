@@ -6,7 +6,9 @@ import { reportUncaught } from "./process-end.ts";
 import { MemoryState } from "./shared-state/memory-state.ts";
 import { answerQuestion, type StateQuestion } from "./shared-state/state-questions.ts";
 import type { Logger } from "./telemetry/logger.ts";
+import { createSupervisorTelemetry } from "./telemetry/supervisor-telemetry.ts";
 import { superviseWorkers } from "./workers/supervisor.ts";
+import type { WorkerEnd } from "./workers/worker-process.ts";
 
 /** Serves with several processes, which count callers' limits together in this one. */
 export async function listenInWorkers(
@@ -17,6 +19,11 @@ export async function listenInWorkers(
   const counts = new MemoryState({ leaseMs: config.sharing.leaseMs });
   const faults = await openFaults(config, (message) => logger.warn(message));
   reportUncaught(faults, logger);
+  const telemetry = await createSupervisorTelemetry({
+    settings: config.telemetry,
+    workers: config.workers,
+    warn: (message) => logger.warn(message),
+  });
   const supervisor = await superviseWorkers({
     workers: config.workers,
     host: config.host,
@@ -26,17 +33,20 @@ export async function listenInWorkers(
     environment: { ...environment },
     logger,
     // The workers are of this program: they ask nothing else.
-    answer: (question, { id }) => answerQuestion(counts.as(id), question as StateQuestion),
+    answer: (question, { id }) =>
+      question === "metrics" ? telemetry.snapshot() : answerQuestion(counts.as(id), question as StateQuestion),
     onEnded: ({ id }) => counts.forget(id),
-    onDied: (worker, { code, signal }) =>
-      faults?.report(new WorkerDied(`a worker died with ${signal ?? code}`), { worker: String(worker) }),
+    onReplaced(worker, end) {
+      telemetry.replaced(worker, end);
+      if (end.code !== 0) faults?.report(new WorkerDied(end), { worker: String(worker) });
+    },
   });
   const url = serverUrl({ host: config.host, port: supervisor.port, secure: config.tls !== undefined });
   return {
     url,
     async close() {
       await supervisor.close(config.drainDelayMs, config.shutdownGraceMs);
-      await faults?.close();
+      await Promise.all([telemetry.close(), faults?.close()]);
     },
   };
 }
@@ -44,6 +54,10 @@ export async function listenInWorkers(
 /** Named for where it is reported. */
 class WorkerDied extends Error {
   override readonly name = "WorkerDied";
+
+  constructor({ code, signal }: WorkerEnd) {
+    super(`a worker died with ${signal ?? code}`);
+  }
 }
 
 /** The sources run as they are, and compiled. */

@@ -4,6 +4,7 @@ import type { FoundAtStart } from "./configured-providers.ts";
 import { giveBackMemoryOfStart, giveBackMemoryWhenIdle } from "./idle-memory.ts";
 import { exitWith, onSignals, openLoggerOrExit, readConfigOrExit, reportUncaught } from "./process-end.ts";
 import { inheritedEnvironment } from "./process-environment.ts";
+import { joinSnapshots } from "./telemetry/joined-snapshots.ts";
 import type { MetricSnapshot } from "./telemetry/metric-snapshot.ts";
 import { linkToSupervisor, type SupervisorLink } from "./workers/supervisor-link.ts";
 
@@ -63,8 +64,10 @@ function surroundingsOf({ accepted, ask, askAll }: SupervisorLink): Surroundings
     accepted,
     ask,
     async gatherMetrics() {
-      const answers = (await ofAll("metrics")) as readonly (readonly [number, readonly MetricSnapshot[]])[];
-      return new Map(answers.map(([worker, metrics]) => [String(worker), metrics]));
+      const [answers, supervisors] = await Promise.all([ofAll("metrics"), ask("metrics")]);
+      const ofWorkers = answers as readonly (readonly [number, readonly MetricSnapshot[]])[];
+      const joined = joinSnapshots(new Map(ofWorkers.map(([worker, metrics]) => [String(worker), metrics])));
+      return [...joined, ...(supervisors as readonly MetricSnapshot[])];
     },
     changed: () =>
       ofAll("catchUp").then(

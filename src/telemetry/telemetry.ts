@@ -2,6 +2,7 @@ import type { TelemetrySettings } from "../core/telemetry-settings.ts";
 import { createAttemptMeters } from "./attempt-meters.ts";
 import { type CallEnd, createCallMeters } from "./call-meters.ts";
 import { createCallerMeters } from "./caller-meters.ts";
+import { exportMetrics, withinGrace } from "./export-metrics.ts";
 import { MeteredObservation } from "./metered-observation.ts";
 import { MetricRegistry } from "./metric-registry.ts";
 import type { BeginningCall, ObservedCall } from "./observed-call.ts";
@@ -41,7 +42,7 @@ export async function createTelemetry({ settings, providerNames, warn }: Telemet
     tool: createToolMeter(metrics),
   };
   const tracing = await tracingOf(settings, providerNames);
-  const exporting = await exportOf(metrics, settings);
+  const exporting = await exportMetrics(metrics, settings);
   if (tracing || exporting) (await import("./export-failures.ts")).tellExportFailures(warn);
   const processMeters = observeProcess(metrics);
   const count = (call: BeginningCall) => new MeteredObservation(call, meters);
@@ -65,18 +66,4 @@ async function tracingOf(
   if (!traces) return undefined;
   const { openTracing } = await import("./open-tracing.ts");
   return openTracing(traces, resource, providerNames);
-}
-
-async function exportOf(registry: MetricRegistry, { metrics, resource }: TelemetrySettings) {
-  if (!metrics) return undefined;
-  const { openMetricsExport } = await import("./open-metrics-export.ts");
-  return openMetricsExport(registry, metrics, resource);
-}
-
-/** A collector that does not answer must not hold up the end. What it answers is told where all failures are. */
-async function withinGrace(closing: readonly (Promise<void> | undefined)[], graceMs: number): Promise<void> {
-  const { promise: late, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, graceMs);
-  await Promise.race([Promise.allSettled(closing), late]);
-  clearTimeout(timer);
 }

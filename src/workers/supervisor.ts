@@ -22,8 +22,8 @@ export interface SupervisorOptions {
   readonly answer: (question: unknown, asker: Asker) => unknown;
   /** After so long a worker that does not take a connection is ended, in milliseconds. 30 seconds when unset. */
   readonly patienceMs?: number;
-  /** A worker has ended that nobody had asked to, and not well. */
-  readonly onDied?: (worker: number, end: WorkerEnd) => void;
+  /** A worker has ended while the others serve, and another takes its place. */
+  readonly onReplaced?: (worker: number, end: WorkerEnd) => void;
   /** A worker has ended. */
   readonly onEnded: (asker: Asker) => void;
 }
@@ -185,11 +185,11 @@ class Crew {
   /** The calls that it had are broken: their connections were closed with it. */
   #tellOfEnd({ number, pid, connections }: WorkerProcess, end: WorkerEnd, restartInMs: number): void {
     const line = { worker: number, pid, ...end, connections, restartInMs };
+    this.#options.onReplaced?.(number, end);
     if (end.code === 0) {
       this.#options.logger.info(line, "worker ended; another takes its place");
       return;
     }
     this.#options.logger.error(line, "worker died; another takes its place");
-    this.#options.onDied?.(number, end);
   }
 }

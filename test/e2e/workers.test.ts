@@ -18,6 +18,8 @@ import {
   startWorkers,
   type WorkerGateway,
 } from "../support/worker-gateway.ts";
+import { startCollector } from "../telemetry/collector.ts";
+import { scrape } from "../telemetry/scrape.ts";
 
 const patient = { timeout: 10_000, interval: 20 };
 
@@ -153,8 +155,12 @@ test("a connection that a worker was given and had not taken when it died is giv
   for (const connection of connections) connection[Symbol.dispose]();
 });
 
-test("a worker that dies again and again is started after a pause that grows, and the others serve", async () => {
-  await using gateway = await startWorkers(2);
+test("a worker that dies again and again is started after a pause that grows, is counted, and the others serve", async () => {
+  await using collector = await startCollector();
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.httpUrl, OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf" };
+  await using gateway = await startWorkers(2, { env });
+  const restarts = async () => (await scrape(gateway.url)).samples.filter(({ name }) => name === restartsName);
+  expect((await restarts()).map(({ value }) => value)).toEqual([0, 0, 0, 0, 0, 0]);
   const died = () => diedIn(gateway);
   for (let deaths = 1; deaths <= 3; deaths++) {
     const pid = gateway.pids().get(2) ?? 0;
@@ -165,7 +171,14 @@ test("a worker that dies again and again is started after a pause that grows, an
     await expect.poll(() => gateway.pids().get(2), patient).not.toBe(pid);
   }
   expect(died().map(({ restartInMs }) => restartInMs)).toEqual([0, 500, 1000]);
+  const counted = (await restarts()).filter(({ value }) => value > 0);
+  expect(counted).toEqual([{ name: restartsName, labels: { livellm_worker: "2", error_type: "killed" }, value: 3 }]);
+  await gateway.stop();
+  const pushed = collector.metrics.get("livellm.worker.restarts")?.points.filter(({ value }) => value > 0);
+  expect(pushed).toEqual([{ attributes: { "livellm.worker": "2", "error.type": "killed" }, value: 3 }]);
 });
+
+const restartsName = "livellm_worker_restarts_total";
 
 test("SIGTERM: all are unready at once, let their streams finish, and are gone", async () => {
   const gateway = await startWorkers(2);
@@ -249,6 +262,9 @@ test("SIGTERM to one worker drains that one, and another takes its place", async
   expect(events.at(-1)).toBe("finished");
   await vi.waitFor(() => expect(gateway.lines("worker ended; another takes its place")).toHaveLength(1), patient);
   await expect.poll(() => gateway.pids().get(leaving?.worker ?? 0), patient).not.toBe(pid);
+  const counted = (await scrape(gateway.url)).samples.filter(({ name, value }) => name === restartsName && value > 0);
+  expect(counted).toMatchObject([{ labels: { livellm_worker: String(leaving?.worker) }, value: 1 }]);
+  expect(counted[0]?.labels).not.toHaveProperty("error_type");
 });
 
 test("without their supervisor the workers end, and the port is free", async () => {

@@ -42,7 +42,7 @@ const expressions = [
 
 /** What Prometheus adds to what it scrapes, and what a quantile is taken over. */
 const scrapeLabels = ["job", "instance", "le", "livellm_worker"];
-const functions = ["rate", "sum", "max", "topk", "histogram_quantile", "resets", "by", "and"];
+const functions = ["rate", "increase", "sum", "max", "topk", "histogram_quantile", "resets", "by", "and"];
 
 /** The labels of each series that there is, by its name in Prometheus. */
 const series = new Map<string, ReadonlySet<string>>([["up", new Set()]]);
