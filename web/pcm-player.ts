@@ -5,6 +5,7 @@ const leadSeconds = 0.1;
 export class PcmPlayer {
   readonly #context = new AudioContext();
   readonly #rate: number;
+  readonly #playing = new Set<AudioBufferSourceNode>();
   #odd: Uint8Array = new Uint8Array();
   #endsAt = 0;
 
@@ -30,6 +31,14 @@ export class PcmPlayer {
     }
   }
 
+  /** Forgets what has not been heard, at once; what is pushed next is played. */
+  drop(): void {
+    for (const source of this.#playing) source.stop();
+    this.#playing.clear();
+    this.#odd = new Uint8Array();
+    this.#endsAt = 0;
+  }
+
   /** Silence, at once. */
   close(): void {
     if (this.#context.state !== "closed") void this.#context.close();
@@ -41,6 +50,8 @@ export class PcmPlayer {
     const source = this.#context.createBufferSource();
     source.buffer = buffer;
     source.connect(this.#context.destination);
+    source.addEventListener("ended", () => this.#playing.delete(source));
+    this.#playing.add(source);
     if (this.#endsAt < this.#context.currentTime) this.#endsAt = this.#context.currentTime + leadSeconds;
     source.start(this.#endsAt);
     this.#endsAt += buffer.duration;

@@ -281,7 +281,7 @@ describeWith(chromium, "the playground in Chromium", () => {
       const phone = await browser.visit(`${gateway.url}/playground#providers`, { width: 360, height: 640 });
       await phone.page.emulateMedia({ colorScheme: "dark" });
       await phone.page.getByText("kind openai-compatible").waitFor(timeout);
-      for (const section of ["Chat", "Speak", "Transcribe", "Providers"]) {
+      for (const section of ["Chat", "Speak", "Transcribe", "Talk", "Providers"]) {
         await phone.page.getByRole("link", { name: section }).click();
         await phone.page.getByRole("heading", { name: section, exact: true }).waitFor(timeout);
         expect(await phone.page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(360);
@@ -311,7 +311,7 @@ describeWith(chromium, "the playground in Chromium", () => {
     test("speaks while the audio comes, and hands it out as a WAV file", async () => {
       const { page, problems } = await browser.visit(`${server.url}/playground#speak`);
       await page.locator("#speak-voices option[value=alto]").waitFor({ state: "attached" });
-      await page.getByLabel("Voice").fill("alto");
+      await page.locator("#speak-voice").fill("alto");
       await page.getByLabel("Text to speak").fill("one two three");
       await page.getByRole("button", { name: "Speak" }).click();
       await page.getByText("Speaking …").waitFor(timeout);
@@ -381,6 +381,7 @@ describeWith(engine, "the playground with the local engine alone", () => {
   let gateway: Gateway;
   let browser: PageBrowser;
   let folder: string;
+  let said: string;
 
   beforeAll(async () => {
     await buildWeb();
@@ -393,7 +394,7 @@ describeWith(engine, "the playground with the local engine alone", () => {
       config: { format: { mimeType: "audio/wav", sampleRateHertz: 48_000 } },
     });
     folder = temporaryFolder();
-    const said = path.join(folder, "said.wav");
+    said = path.join(folder, "said.wav");
     writeFileSync(said, Buffer.from(String(body.audio), "base64"));
     browser = await startPageBrowser(said);
   });
@@ -425,6 +426,36 @@ describeWith(engine, "the playground with the local engine alone", () => {
     await page.getByText(/local moonshine-tiny · .* ms of audio in/).waitFor({ timeout: 20_000 });
     expect(wordsMissing(sentence, await text.innerText())).toBeLessThanOrEqual(2); // of 18
     expect(problems).toEqual([]);
+  });
+
+  test("talks: what the microphone hears is answered aloud, both sides are written down, and it ends when it is told to", async () => {
+    await using talker = await startPageBrowser(said);
+    const { page, problems } = await talker.visit(`${gateway.url}/playground#talk`);
+    await page.locator("#talk-provider option[value=local]").waitFor({ state: "attached" });
+    await page.getByRole("button", { name: "Start talking" }).click();
+    const turns = page.locator("#talk-log .turn");
+    await turns
+      .filter({ hasText: "Model" })
+      .getByText(/lazy dog/i)
+      .waitFor({ timeout: 20_000 });
+    expect(await turns.first().innerText()).toMatch(/^You\s+.*lazy dog/i);
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.getByText(/local echo · first output after .* ms of audio out/).waitFor({ timeout: 20_000 });
+    expect(await page.getByRole("button", { name: "Start talking" }).isEnabled()).toBe(true);
+    expect(problems).toEqual([]);
+  });
+
+  test("a conversation that is refused says why", async () => {
+    const { page } = await browser.visit(`${gateway.url}/playground#talk`);
+    await page.locator("#talk-provider option[value=local]").waitFor({ state: "attached" });
+    await page.locator("#talk-model").fill("flite");
+    await page.getByRole("button", { name: "Start talking" }).click();
+    await page
+      .locator("#talk-report")
+      .getByText(/the provider local has no live model flite; it has echo/)
+      .first()
+      .waitFor(timeout);
+    expect(await page.getByRole("button", { name: "Start talking" }).isEnabled()).toBe(true);
   });
 });
 
