@@ -45,6 +45,13 @@ export interface UpstreamSocketRequest {
   readonly explain: ExplainError;
 }
 
+/** A message of text that is still to be written. */
+export interface TextMessage {
+  readonly byteLength: number;
+  /** Writes it as UTF-8. */
+  write(target: Buffer, offset: number): void;
+}
+
 /** An open WebSocket. Text messages are strings, binary ones bytes. */
 export interface UpstreamSocket {
   /** Ends when the vendor closes, whatever the code: only the adapter knows whether it was done (see `closed`). */
@@ -53,8 +60,8 @@ export interface UpstreamSocket {
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
   /** Resolves when there is room for more. */
   send(data: string | Uint8Array): Promise<void>;
-  /** A text message that is UTF-8 already, and nobody's to change any more. Resolves when there is room for more. */
-  sendText(utf8: Uint8Array): Promise<void>;
+  /** The same of a text message, which is written once, where it goes out from. */
+  sendText(message: TextMessage): Promise<void>;
   close(code?: number): void;
 }
 

@@ -5,6 +5,7 @@ import { Channel } from "../streams/channel.ts";
 import { type Guard, refusalOfGuard } from "./guard.ts";
 import { connectionFailed } from "./network-error.ts";
 import { refused } from "./refusal.ts";
+import { SocketSender } from "./socket-sender.ts";
 
 /** Messages that wait for the adapter before the vendor's socket is paused. */
 const waitingMessages = 64;
@@ -12,8 +13,6 @@ const waitingMessages = 64;
 const messagesOfOneRead = 32 * 1024;
 /** The largest message a vendor may send. */
 const maxMessageBytes = 32 * 1024 * 1024;
-/** What may wait in the socket before `send` waits too. */
-const highWaterBytes = 256 * 1024;
 
 export interface SocketOptions {
   readonly connectTimeoutMs: number;
@@ -41,6 +40,7 @@ export async function openSocket(
     followRedirects: false,
     lookup: options.guard.lookup,
   });
+  const sender = new SocketSender(socket, signal);
   const resume = () => socket.resume();
   const channel = new Channel<string | Uint8Array>(waitingMessages, resume, waitingMessages + messagesOfOneRead);
   const closed = Promise.withResolvers<{ code: number; reason: string }>();
@@ -68,8 +68,8 @@ export async function openSocket(
   return {
     messages: channel,
     closed: closed.promise,
-    send: (data) => send(socket, { data, binary: typeof data !== "string" }, signal),
-    sendText: (data) => send(socket, { data, binary: false }, signal),
+    send: (data) => sender.send(data),
+    sendText: (message) => sender.sendText(message),
     close: (code = 1000) => socket.close(code),
   };
 }
@@ -105,22 +105,6 @@ function refusal(
     body,
     explain: request.explain,
     redact,
-  });
-}
-
-interface Message {
-  readonly data: string | Uint8Array;
-  readonly binary: boolean;
-}
-
-/** Waits while too much is on its way: a slow vendor slows the caller. */
-function send(socket: WebSocket, { data, binary }: Message, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.reject(signal.reason);
-  if (socket.readyState !== WebSocket.OPEN) return Promise.resolve(); // the reader of `messages` learns why
-  return new Promise((resolve) => {
-    const waits = socket.bufferedAmount > highWaterBytes;
-    socket.send(data, { binary }, () => waits && resolve());
-    if (!waits) resolve();
   });
 }
 

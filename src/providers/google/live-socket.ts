@@ -1,7 +1,7 @@
 import type { LivellmError } from "../../core/error.ts";
 import type { JsonObject } from "../../core/json.ts";
 import type { ProviderConnection } from "../../core/provider.ts";
-import type { Upstream, UpstreamSocket } from "../../core/upstream.ts";
+import type { TextMessage, Upstream, UpstreamSocket } from "../../core/upstream.ts";
 import { object, text } from "../openai-compatible/json-fields.ts";
 import { writeJson } from "../openai-compatible/json-text.ts";
 import { closedTooSoon, readMessage } from "../openai-compatible/realtime-socket.ts";
@@ -15,8 +15,7 @@ export interface LiveSocket {
   /** What the server says next. Ends when it closes, whatever the code. */
   readonly messages: AsyncIterator<JsonObject>;
   send(message: object): Promise<void>;
-  /** A message that is JSON in UTF-8 already. */
-  sendText(json: Uint8Array): Promise<void>;
+  sendText(json: TextMessage): Promise<void>;
   /** The error when it closed before it had sent what `missing` names. */
   closedBefore(missing: string): Promise<LivellmError>;
 }
@@ -36,7 +35,13 @@ export async function setUp(socket: UpstreamSocket, setup: object): Promise<Live
   const send = (message: object) => socket.send(writeJson(message));
   await send({ setup });
   const id = await untilSetUp(socket, messages);
-  return { id, messages, send, sendText: socket.sendText, closedBefore: (missing) => closedTooSoon(socket, missing) };
+  return {
+    id,
+    messages,
+    send,
+    sendText: (json) => socket.sendText(json),
+    closedBefore: (missing) => closedTooSoon(socket, missing),
+  };
 }
 
 /** The server sends JSON in binary messages. */
