@@ -1,6 +1,5 @@
 import { setTimeout } from "node:timers/promises";
 import type { Transport } from "@connectrpc/connect";
-import { createJsonSchemas } from "./agent/json-schema.ts";
 import { createVoiceActivityFactory } from "./audio/voice-activity.ts";
 import type { Config } from "./config.ts";
 import { configuredProviders, type FoundAtStart, lookAround } from "./configured-providers.ts";
@@ -22,8 +21,7 @@ import { ProviderPool } from "./routing/provider-pool.ts";
 import { createProviderRegistry } from "./routing/provider-registry.ts";
 import { createResolver } from "./routing/resolver.ts";
 import { createRouteRegistry } from "./routing/route-registry.ts";
-import { conversationChecks } from "./services/conversation-checks.ts";
-import { createServices } from "./services/index.ts";
+import { createFurtherChecks, createServices, type ServicesOptions } from "./services/index.ts";
 import { openSharedState } from "./shared-state/open-shared-state.ts";
 import type { StateQuestion } from "./shared-state/state-questions.ts";
 import { openConfiguredStore } from "./store/configured-store.ts";
@@ -131,7 +129,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
     maxBodyBytes: maxMcpBodyBytes,
     guard: guards.requested,
   });
-  const services = createServices({
+  const serviceOptions: ServicesOptions = {
     access: { ...access, audit: store.audit, administered: config.adminToken !== undefined },
     resolver,
     registry,
@@ -150,7 +148,8 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
     connect: (provider) => resolver.trial(provider),
     checkSettings: createSettingsCheck(kinds),
     mayCall: (hostname) => permits(guards.configured, hostname),
-  });
+  };
+  const services = createServices(serviceOptions);
   const health = createHealth(services.map(({ service }) => service.typeName));
   const routes = [...services, health.route];
   const explainError = createErrorExplainer(logger, telemetry.told, (error, requestId) =>
@@ -174,7 +173,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
       telemetry,
       admission: createLimitsInterceptor({ ...config.callLimits, callerOf }, slots),
       limits: { maxMediaBytes: config.maxMediaBytes },
-      furtherChecks: conversationChecks({ schemas: createJsonSchemas(), maxMediaBytes: config.maxMediaBytes }),
+      furtherChecks: createFurtherChecks(serviceOptions),
     }),
     explainError,
     gatekeeper: access.gatekeeper,

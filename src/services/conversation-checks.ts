@@ -9,6 +9,7 @@ import type { JsonSchemas } from "../agent/json-schema.ts";
 import type { Violation } from "../core/error.ts";
 import { checkMessages } from "./agent-message-checks.ts";
 import { checkToolChoice, checkToolMode, checkTools } from "./agent-tool-checks.ts";
+import type { FurtherChecks } from "./further-checks.ts";
 
 /** What the checks of a request need to know. */
 export interface RequestChecks {
@@ -38,12 +39,8 @@ function checkOutputSchema({ config }: RunRequest | RunStreamRequest, { schemas 
   return description ? [{ field, reason: "PATTERN", description }] : [];
 }
 
-/**
- * The same by the type of the message, for whoever has found other violations in it and wants to tell all of them at once.
- */
-export function conversationChecks(
-  checks: RequestChecks,
-): ReadonlyMap<string, (message: Message) => readonly Violation[]> {
+/** The same by the type of the message. */
+export function conversationChecks(checks: RequestChecks): FurtherChecks {
   const check = (message: Message) => {
     const request = message as RunRequest | RunStreamRequest;
     return [...checkConversation(request, checks), ...checkOutputSchema(request, checks)];

@@ -1,10 +1,13 @@
 import { randomUUID } from "node:crypto";
+import type { Message } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
-import type {
-  DeleteProviderRequest,
-  Provider,
-  ProvidersService,
-  UpdateProviderRequest,
+import {
+  type CreateProviderRequest,
+  CreateProviderRequestSchema,
+  type DeleteProviderRequest,
+  type Provider,
+  type ProvidersService,
+  type UpdateProviderRequest,
 } from "../../gen/livellm/v1/providers_service_pb.ts";
 import { type ErrorCode, invalidRequest, LivellmError, type Violation } from "../core/error.ts";
 import type { JsonObject } from "../core/json.ts";
@@ -12,6 +15,7 @@ import type { Capabilities, ProviderConfig } from "../core/provider.ts";
 import { HealthMemory } from "../routing/health.ts";
 import type { ProviderRegistry } from "../routing/provider-registry.ts";
 import type { ProviderDraft } from "../store/provider-store.ts";
+import type { FurtherChecks } from "./further-checks.ts";
 import { checkHealth } from "./health.ts";
 import { createQueue, repeatWhenOvertaken } from "./one-after-another.ts";
 import { checkProvider, type MayCall } from "./providers-check.ts";
@@ -71,6 +75,15 @@ export function createProvidersService(options: ProvidersServiceOptions): Servic
         .map(kindToProto),
     }),
   };
+}
+
+/** What is wrong with a provider that is to be added, for whoever has found other violations in the request. */
+export function providerChecks(options: ProvidersServiceOptions): FurtherChecks {
+  const check = (message: Message) => {
+    const { provider } = message as CreateProviderRequest;
+    return provider ? violationsOf(draftFromProto(provider), provider, options) : [];
+  };
+  return new Map([[CreateProviderRequestSchema.typeName, check]]);
 }
 
 function required(provider: Provider | undefined): Provider {

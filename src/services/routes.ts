@@ -1,16 +1,19 @@
+import type { Message } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
-import type {
-  CreateRouteRequest,
-  DeleteRouteRequest,
-  NamedRoute as ProtoNamedRoute,
-  RoutesService,
-  UpdateRouteRequest,
+import {
+  type CreateRouteRequest,
+  CreateRouteRequestSchema,
+  type DeleteRouteRequest,
+  type NamedRoute as ProtoNamedRoute,
+  type RoutesService,
+  type UpdateRouteRequest,
 } from "../../gen/livellm/v1/routes_service_pb.ts";
 import { type ErrorCode, invalidRequest, LivellmError, type Violation } from "../core/error.ts";
 import type { NamedRoute } from "../core/named-route.ts";
 import type { ProviderDirectory } from "../routing/resolver.ts";
 import type { RouteRegistry } from "../routing/route-registry.ts";
 import type { RouteDraft } from "../store/route-store.ts";
+import type { FurtherChecks } from "./further-checks.ts";
 import { createQueue, repeatWhenOvertaken } from "./one-after-another.ts";
 import { cutPage, pageAsked } from "./page-token.ts";
 import { routeMask } from "./routes-mask.ts";
@@ -42,6 +45,15 @@ export function createRoutesService(options: RoutesServiceOptions): ServiceImpl<
       return {};
     },
   };
+}
+
+/** What is wrong with a route that is to be added, for whoever has found other violations in the request. */
+export function routeChecks({ registry }: RoutesServiceOptions): FurtherChecks {
+  const check = (message: Message) => {
+    const { route } = message as CreateRouteRequest;
+    return route?.route ? checkNamedRoute(routeDraftFromProto(route), registry) : [];
+  };
+  return new Map([[CreateRouteRequestSchema.typeName, check]]);
 }
 
 async function createRoute({ route, validateOnly }: CreateRouteRequest, options: RoutesServiceOptions) {

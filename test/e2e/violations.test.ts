@@ -63,8 +63,27 @@ test("an option that a provider does not take is found at its place in the route
   expect(message).toMatch(/^route\.targets\[1\]\.options\.model: /);
 });
 
-async function run(request: object) {
-  const answer = await fetch(`${gateway.url}/livellm.v1.AgentService/Run`, {
+test("a provider and a route that are to be added, wrong in form and in content, are told all of it", async () => {
+  const headers = { host: "x" };
+  const provider = { id: "not an id", kind: "opneai", baseUrl: "http://me:secret@host/v1", headers };
+  expect((await call("ProvidersService/CreateProvider", { provider })).fields).toEqual([
+    "provider.id",
+    "provider.kind",
+    "provider.baseUrl",
+    'provider.headers["host"]',
+  ]);
+  const route = { targets: [{ provider: "nobody" }, { inlineProvider: { kind: "openai" } }] };
+  expect((await call("RoutesService/CreateRoute", { route: { name: "not a name", route } })).fields).toEqual([
+    "route.name",
+    "route.route.targets[0].provider",
+    "route.route.targets[1].inlineProvider",
+  ]);
+});
+
+const run = (request: object) => call("AgentService/Run", request);
+
+async function call(method: string, request: object) {
+  const answer = await fetch(`${gateway.url}/livellm.v1.${method}`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(request),
