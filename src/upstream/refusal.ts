@@ -20,7 +20,7 @@ export interface Refusal {
 export function refused({ url, verb, httpStatus, header, body, explain, redact }: Refusal): LivellmError {
   const explained = explain(body, httpStatus);
   const meaning = meaningOfStatus(httpStatus);
-  const message = redact(explained.message).slice(0, 400) || "no explanation";
+  const message = advised(redact(explained.message).slice(0, 400), httpStatus);
   return new LivellmError(
     explained.code ?? meaning.code,
     explained.reason ?? meaning.reason,
@@ -32,6 +32,13 @@ export function refused({ url, verb, httpStatus, header, body, explain, redact }
       retryAfterMs: explained.retryAfterMs ?? retryAfterMs(header, Date.now()),
     },
   );
+}
+
+/** What a vendor says, with what to look at where that is next to nothing. */
+function advised(said: string, httpStatus: number): string {
+  if (httpStatus >= 300 && httpStatus < 400) return "redirects are not followed; the base URL has to be where it leads";
+  const isBare = httpStatus === 404 && /^(?:404 )?(?:page )?(?:not found)?\.?$/i.test(said);
+  return `${said || "no explanation"}${isBare ? "; is the base URL right?" : ""}`;
 }
 
 /** A vendor's request id is told to callers as it is, so a vendor that puts its key there must not be believed. */

@@ -21,6 +21,22 @@ const byStatus = new Map<number, { code: ErrorCode; reason: FailureReason }>([
   [429, { code: "resource_exhausted", reason: "rate_limited" }],
 ]);
 
+/** The code that goes with a reason where no status says one. */
+export function codeOfReason(reason: FailureReason): ErrorCode {
+  return byReason[reason] ?? "internal";
+}
+
+const byReason: Readonly<Partial<Record<FailureReason, ErrorCode>>> = {
+  quota_exhausted: "resource_exhausted",
+  rate_limited: "resource_exhausted",
+  context_too_long: "invalid_argument",
+  content_blocked: "invalid_argument",
+  provider_rejected: "invalid_argument",
+  model_not_found: "not_found",
+  provider_auth: "failed_precondition",
+  provider_unavailable: "unavailable",
+};
+
 /**
  * How long a vendor asks to wait, in milliseconds: `retry-after-ms` (OpenAI's own), else `retry-after` in seconds or as an
  * HTTP date (RFC 9110, 10.2.3). Undefined when it does not say, or says nonsense.

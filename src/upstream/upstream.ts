@@ -10,6 +10,7 @@ import { download } from "./download.ts";
 import { administratorsGuard, type Guard, guardedConnector, refusalOfGuard } from "./guard.ts";
 import { readLines } from "./lines.ts";
 import { connectionFailed, connectionLost } from "./network-error.ts";
+import { eventsIfAny, mayBeEvents, notJson } from "./other-answer.ts";
 import { redactor } from "./redact.ts";
 import { refused } from "./refusal.ts";
 import { readServerSentEvents } from "./server-sent-events.ts";
@@ -77,11 +78,12 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   return {
     async json(request, signal) {
       const { head, bytes } = await open(request, signal);
-      return { ...head, value: parseJson((await collectBytes(bytes)).toString("utf8"), request) };
+      return { ...head, value: parseJson((await collectBytes(bytes)).toString("utf8"), request, head) };
     },
     async events(request, signal) {
       const { head, bytes } = await open(request, signal);
-      return { ...head, events: readServerSentEvents(bytes) };
+      const events = mayBeEvents(head) ? readServerSentEvents(bytes) : eventsIfAny(bytes, { request, head, redact });
+      return { ...head, events };
     },
     async lines(request, signal) {
       const { head, bytes } = await open(request, signal);
@@ -199,15 +201,10 @@ async function collectText(bytes: AsyncIterable<Uint8Array>): Promise<string> {
   return Buffer.concat(chunks).toString("utf8").slice(0, maxErrorBodyBytes);
 }
 
-function parseJson(text: string, request: UpstreamRequest): unknown {
+function parseJson(text: string, request: UpstreamRequest, head: UpstreamHead): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new LivellmError(
-      "internal",
-      "bad_provider_response",
-      `${new URL(request.url).host} answered 200 with a body that is not JSON`,
-      { cause },
-    );
+    throw notJson({ request, head }, text, cause);
   }
 }

@@ -96,9 +96,44 @@ describe("connections", () => {
     expect(await failureOf(drain(events))).toMatchObject({ code: "unavailable", reason: "stream_broken" });
   });
 
-  test("200 with a body that is not JSON", async () => {
-    const url = await vendor((_, res) => void res.end("<html>"));
-    expect(await failureOf(upstream.json(request(url), never))).toMatchObject({ reason: "bad_provider_response" });
+  test.each([
+    ["a page", 200, "<html>", /answered 200 with a body that is not JSON; is the base URL right\?$/],
+    ["nothing", 204, "", /answered 204 with an empty body$/],
+  ])("a body that is %s where JSON is wanted", async (_, status, body, words) => {
+    const url = await vendor((_, res) => void res.writeHead(status).end(body));
+    expect(await failureOf(upstream.json(request(url), never))).toMatchObject({
+      reason: "bad_provider_response",
+      message: expect.stringMatching(words),
+    });
+  });
+
+  test("an answer that is no stream of events, where one is wanted, says what it is, and what it explains", async () => {
+    const explain = () =>
+      ({ message: "no credit for sekret-1234", reason: "quota_exhausted", providerCode: "q" }) as const;
+    const json = await vendor((_, res) => void res.writeHead(200, { "content-type": "application/json" }).end("{}"));
+    const one = await upstream.events({ ...request(json), explain }, never);
+    const failure = await failureOf(drain(one.events));
+    expect(failure).toMatchObject({ code: "resource_exhausted", reason: "quota_exhausted" });
+    expect(failure.message).toMatch(/answered 200 with application\/json, and not .*: no credit for \[secret\]$/);
+    const page = await vendor((_, res) => void res.writeHead(200, { "content-type": "text/html" }).end("Sign in\n"));
+    const other = await failureOf(drain((await upstream.events(request(page), never)).events));
+    expect(other).toMatchObject({ code: "internal", reason: "bad_provider_response" });
+    expect(other.message).toMatch(/answered 200 with text\/html, and not .*; is the base URL right\?$/);
+  });
+
+  test("events are read whatever the answer says it is", async () => {
+    const url = await vendor((_, res) => void res.writeHead(200, { "content-type": "text/plain" }).end("data: 1\n\n"));
+    const { events } = await upstream.events(request(url), never);
+    expect(await drain(events)).toMatchObject([{ data: "1" }]);
+  });
+
+  test("a redirect, and a 404 that explains nothing, say what to look at", async () => {
+    const moved = await vendor((_, res) => void res.writeHead(308, { location: "https://example.com" }).end());
+    expect((await failureOf(upstream.json(request(moved), never))).message).toMatch(/answered 308: redirects are not/);
+    const lost = await vendor((_, res) => void res.writeHead(404).end("404 page not found"));
+    expect((await failureOf(upstream.json(request(lost), never))).message).toMatch(
+      /not found; is the base URL right\?$/,
+    );
   });
 
   test.each(["before the head", "in the body"])("abort %s closes the vendor's socket", async (phase) => {

@@ -1,8 +1,8 @@
-import { type ErrorCode, type FailureReason, LivellmError } from "../../core/error.ts";
+import { type FailureReason, LivellmError } from "../../core/error.ts";
 import { isJsonObject, type JsonObject } from "../../core/json.ts";
 import type { ErrorExplanation } from "../../core/upstream.ts";
 import { redactor } from "../../upstream/redact.ts";
-import { meaningOfStatus } from "../../upstream/status.ts";
+import { codeOfReason, meaningOfStatus } from "../../upstream/status.ts";
 import { object, objects, text } from "./json-fields.ts";
 
 /** Reads an error body of OpenAI or of a server like it: `{error: {…}}`, `{error: "…"}`, `{message}`, `{detail}`, or text. */
@@ -18,7 +18,7 @@ export function streamError(error: JsonObject, providerRequestId?: string): Live
   const meaning = status >= 400 ? meaningOfStatus(status) : undefined;
   const why = reason ?? meaning?.reason ?? "provider_unavailable";
   return new LivellmError(
-    codes[why] ?? meaning?.code ?? "unavailable",
+    why === meaning?.reason ? meaning.code : codeOfReason(why),
     why,
     `the provider broke off with an error: ${redact(message) || "no explanation"}`,
     { providerCode, providerRequestId, ...(status >= 400 && { httpStatus: status }) },
@@ -98,18 +98,6 @@ const kinds = new Map<string, FailureReason>([
   ["overloaded_error", "provider_unavailable"],
   ["invalid_request_error", "provider_rejected"],
 ]);
-
-/** The codes that go with these reasons when no HTTP status came with them. */
-const codes: Readonly<Partial<Record<FailureReason, ErrorCode>>> = {
-  quota_exhausted: "resource_exhausted",
-  rate_limited: "resource_exhausted",
-  context_too_long: "invalid_argument",
-  content_blocked: "invalid_argument",
-  provider_rejected: "invalid_argument",
-  model_not_found: "not_found",
-  provider_auth: "failed_precondition",
-  provider_unavailable: "unavailable",
-};
 
 /** Upstream takes keys out of HTTP errors; these come past it. */
 const redact = redactor([]);
