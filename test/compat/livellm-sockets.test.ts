@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { recogniseLa, tone } from "../providers/speech-driving.ts";
 import { chunk, startChatVendor } from "../support/chat-vendor.ts";
+import { startFakeAsr } from "../support/fake-asr.ts";
 import { describeWith } from "../support/foreign-tools.ts";
 import { type CompatGateway, startCompatGateway } from "./compat-gateway.ts";
 import { post } from "./http-call.ts";
@@ -308,4 +310,20 @@ describeWith(localEngine, "the WebSocket of live transcription", () => {
     expect(client.replies[0]?.error?.startsWith(String(reason))).toBe(true);
     expect(reason.length).toBeGreaterThan(20);
   });
+});
+
+test("what livellm's own recogniser can be told reaches it", async () => {
+  await using asr = await startFakeAsr({ recognise: recogniseLa });
+  const config = { uid: "asr", provider: "livellm", api_key: "k", base_url: asr.url };
+  await post(`${gateway.url}/livellm/providers/config`, config);
+  const transcribed = async (gen_config: object) => {
+    await using client = await connect<Result>("/livellm/ws/transcription");
+    client.send({ provider_uid: "asr", model: "gigaam", input_sample_rate: 16_000, gen_config });
+    client.socket.send(tone(300, 16_000));
+    client.send({ end: true });
+    const replies = await client.until(({ is_end }) => is_end === true);
+    return replies.flatMap(({ transcription }) => transcription || []);
+  };
+  expect(await transcribed({ noise_reduction_type: "near_field", dedupe: null })).toHaveLength(1);
+  expect(await transcribed({ min_token_confidence: 0.95 })).toEqual([]);
 });

@@ -140,9 +140,24 @@ async function* requestsOf(start: Init, messages: AsyncIterator<string | Uint8Ar
   throw new LivellmError("canceled", "cancelled", "the client has closed the connection");
 }
 
-function routeOf({ provider_uid, model }: Init) {
-  return routeThrough([{ providerUid: provider_uid, model }], { parallel: false });
+function routeOf({ provider_uid, model, gen_config }: Init) {
+  const given = Object.entries(gen_config ?? {}).filter(
+    ([name, value]) => recogniserOptions.has(name) && value !== null,
+  );
+  return routeThrough([{ providerUid: provider_uid, model, options: Object.fromEntries(given) }], { parallel: false });
 }
+
+/** What livellm's own recogniser can be told for one session. What means nothing to anybody is passed over, as it was. */
+const recogniserOptions: ReadonlySet<string> = new Set([
+  "speech_start_threshold",
+  "speech_end_threshold",
+  "start_hold_chunks",
+  "end_hold_chunks",
+  "min_token_confidence",
+  "dedupe",
+  "suppress_silence",
+  "max_utterance_seconds",
+]);
 
 function startOf(given: Init) {
   const { language, input_sample_rate, input_audio_format, gen_config, interim } = given;

@@ -21,7 +21,7 @@ import {
   withSocket,
 } from "../openai-compatible/realtime-socket.ts";
 import { unsupported } from "../openai-compatible/unsupported.ts";
-import { type AsrSettings, readSettings } from "./settings.ts";
+import { type AsrSettings, readSettings, splitOptions } from "./settings.ts";
 import { type Answer, type FlushReason, Utterances } from "./utterances.ts";
 
 const sampleRateHertz = 16_000;
@@ -30,14 +30,15 @@ const format: AudioFormat = { mimeType: "audio/pcm", sampleRateHertz, channelCou
 
 /** Live transcription by a recogniser of one's own, over `/v1/audio/transcriptions/ws`. */
 export function createLiveTranscription(connection: ProviderConnection, upstream: Upstream): LiveTranscription {
-  const settings = readSettings(connection.settings);
   return {
     formats: () => [format],
     turnModes: () => ["silence", "manual"],
     async *stream(request, input, signal) {
       refuseReservedOptions(request.options, ["sample_rate"]);
       const warnings = checkRequest(request);
-      const options = Object.entries(request.options).map(([name, value]) => [name, String(value)] as const);
+      const own = splitOptions(request.options);
+      const settings = readSettings({ ...connection.settings, ...own.settings });
+      const options = Object.entries(own.others).map(([name, value]) => [name, String(value)] as const);
       const query = { sample_rate: sampleRateHertz, ...Object.fromEntries(options) };
       const socketRequest = {
         url: toSocketUrl(`${connection.baseUrl}/v1/audio/transcriptions/ws`, query),

@@ -62,6 +62,27 @@ describe("what is sent", () => {
     expect(events.at(-1)).toEqual({ type: "finished", usage: { inputAudioMs: 60, estimated: true } });
   });
 
+  test("settings among the options are the session's own, and are not in the address", async () => {
+    const input = () => given(...heard(tone(90, rate), quiet(90, rate), tone(90, rate), quiet(150, rate)));
+    const options = { start_hold_chunks: 1, end_hold_chunks: 2 };
+    const quick = await hear(input(), { settings: { end_hold_chunks: 1_000 }, over: { options } });
+    expect(speech(quick.events)).toHaveLength(4);
+    expect(quick.session?.url.search).toBe("?sample_rate=16000");
+  });
+
+  test.each([
+    ["speech_start_threshold", 1.5],
+    ["start_hold_chunks", 1.5],
+    ["dedupe", "yes"],
+  ])("a setting that is none, %s: %j, is refused before it is called", async (name, value) => {
+    const { error, session } = await hear(given(), { over: { options: { [name]: value } } });
+    expect(error).toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringContaining(`route.targets[].options.${name}: must be`),
+    });
+    expect(session).toBeUndefined();
+  });
+
   test("what it cannot do is told, or refused before it is called", async () => {
     const asked = { languageCode: "ru", prompt: "x", phrases: ["y"], wordTimings: true, speakerLabels: true };
     const { events } = await hear(given(), { over: asked });
