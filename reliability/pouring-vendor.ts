@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
-import { drained } from "./vendor-reply.ts";
+import { drained } from "../src/streams/drained.ts";
 
 /** A vendor that sends as much as is taken of it. */
 export interface PouringVendor extends AsyncDisposable {

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
+import { drained } from "../src/streams/drained.ts";
 import { agentDialects } from "../test/support/agent-dialects.ts";
-import { drained } from "./vendor-reply.ts";
 
 /** A vendor of chat completions that says a word now and then. */
 export interface TalkingVendor extends AsyncDisposable {

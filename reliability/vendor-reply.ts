@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
+import { drained } from "../src/streams/drained.ts";
 
 /** How a broken vendor answers one request. */
 export interface VendorReply {
@@ -31,16 +32,4 @@ export async function sendReply(reply: VendorReply, response: ServerResponse): P
   if (ending === "end") response.end();
   if (ending === "close") response.socket?.destroySoon();
   if (ending === "reset") response.socket?.resetAndDestroy();
-}
-
-/** Resolves when the connection takes more, or is closed. */
-export function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      response.off("drain", done).off("close", done);
-      resolve();
-    };
-    response.on("drain", done).on("close", done);
-    if (response.destroyed) done();
-  });
 }

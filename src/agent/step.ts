@@ -5,6 +5,7 @@ import type { Attempt, RouteResult, Warning } from "../core/route.ts";
 import type { Usage } from "../core/usage.ts";
 import type { FallbackEvent } from "../routing/fallback-event.ts";
 import type { ReadyTarget } from "../routing/plan.ts";
+import { routeResultOf } from "../routing/route-result.ts";
 import { PartAssembler } from "./parts.ts";
 import type { RunEvent } from "./run-event.ts";
 
@@ -168,14 +169,8 @@ export class Step {
   }
 
   #routeResult(): RouteResult {
-    return {
-      targetIndex: this.#target?.index,
-      provider: this.#target?.provider ?? "",
-      providerKind: this.#target?.kind ?? "",
-      model: this.#model ?? this.#target?.model ?? "",
-      ...(this.#providerRequestId && { providerRequestId: this.#providerRequestId }),
-      attempts: this.#attempts,
-    };
+    const told = { model: this.#model, requestId: this.#providerRequestId };
+    return routeResultOf(this.#target, this.#attempts, told);
   }
 }
 

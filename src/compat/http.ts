@@ -46,15 +46,3 @@ export function timeoutMsOf(request: HttpRequest): number | undefined {
   const message = "the header x-timeout-ms must be whole milliseconds, at most 10 digits, such as 30000";
   throw new LivellmError("invalid_argument", "invalid_request", message);
 }
-
-/** Waits until the client has read enough, or is gone. */
-export function drained(response: HttpResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      response.off("drain", done).off("close", done);
-      resolve();
-    };
-    response.on("drain", done).on("close", done);
-    if (response.destroyed) done();
-  });
-}

@@ -1,4 +1,5 @@
-import { drained, type HttpResponse } from "./http.ts";
+import { drained } from "../streams/drained.ts";
+import type { HttpResponse } from "./http.ts";
 import { jsonLine } from "./json-text.ts";
 
 /** Answers with JSON and ends the response. */

@@ -1,8 +1,9 @@
 import { LivellmError } from "../core/error.ts";
 import type { Capability } from "../core/provider.ts";
-import type { Attempt, RouteResult } from "../core/route.ts";
+import type { RouteResult } from "../core/route.ts";
 import { withFallback } from "../routing/fallback.ts";
 import type { Plan, ReadyTarget } from "../routing/plan.ts";
+import { routeResultOf } from "../routing/route-result.ts";
 
 /** A whole answer, who gave it, and what was tried before. */
 export interface WholeAnswer<T> {
@@ -22,7 +23,7 @@ export async function answerWhole<C extends Capability, T>(
     open: (target: ReadyTarget<C>, s: AbortSignal) => once(() => ask(target, s)),
   };
   for await (const event of withFallback(plan, call, signal)) {
-    if (event.type === "committed") routeResult = resultOf(event.target, event.attempts);
+    if (event.type === "committed") routeResult = routeResultOf(event.target, event.attempts);
     if (event.type === "output" && routeResult) return { value: event.output, routeResult };
   }
   throw new LivellmError("internal", "internal", "the call ended without an answer");
@@ -30,9 +31,4 @@ export async function answerWhole<C extends Capability, T>(
 
 async function* once<T>(answer: () => Promise<T>): AsyncGenerator<T, void, undefined> {
   yield await answer();
-}
-
-function resultOf<C extends Capability>(target: ReadyTarget<C>, attempts: readonly Attempt[]): RouteResult {
-  const { index, provider, kind, model } = target;
-  return { targetIndex: index, provider, providerKind: kind, model, attempts };
 }

@@ -6,6 +6,7 @@ import type { Usage } from "../core/usage.ts";
 import { withFallback } from "../routing/fallback.ts";
 import type { FallbackEvent } from "../routing/fallback-event.ts";
 import type { Plan, ReadyTarget } from "../routing/plan.ts";
+import { routeResultOf } from "../routing/route-result.ts";
 import { linkedController } from "../streams/signals.ts";
 import { CallerSide } from "./caller-side.ts";
 import type { ConverseEvent, TargetEvent } from "./conversation-event.ts";
@@ -104,15 +105,8 @@ class ConversationRun {
 
   *#start(event: TargetEvent & { type: "accepted" }): Generator<ConverseEvent, void, undefined> {
     const { inputFormat, outputFormat } = event;
-    const { target, attempts } = this.#committed ?? {};
-    this.#routeResult = {
-      targetIndex: target?.index,
-      provider: target?.provider ?? "",
-      providerKind: target?.kind ?? "",
-      model: event.model ?? target?.model ?? "",
-      ...(event.requestId && { providerRequestId: event.requestId }),
-      attempts: attempts ?? [],
-    };
+    const { target, attempts = [] } = this.#committed ?? {};
+    this.#routeResult = routeResultOf(target, attempts, event);
     yield { type: "started", routeResult: this.#routeResult, sessionId: this.#sessionId, inputFormat, outputFormat };
     for (const warning of event.warnings) yield { type: "warning", warning };
   }

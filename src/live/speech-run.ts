@@ -3,6 +3,7 @@ import type { Attempt, RouteResult } from "../core/route.ts";
 import type { SpeechRequest } from "../core/speech.ts";
 import type { FallbackEvent } from "../routing/fallback-event.ts";
 import type { Plan, ReadyTarget } from "../routing/plan.ts";
+import { routeResultOf } from "../routing/route-result.ts";
 import type { RenderedSpeech } from "./render-speech.ts";
 import type { SpeakEvent } from "./speak-event.ts";
 import type { OutputWish } from "./speech-output.ts";
@@ -53,13 +54,6 @@ export class SpeechRun {
   }
 
   #routeResult(): RouteResult {
-    return {
-      targetIndex: this.#target?.index,
-      provider: this.#target?.provider ?? "",
-      providerKind: this.#target?.kind ?? "",
-      model: this.#begun?.model ?? this.#target?.model ?? "",
-      ...(this.#begun?.requestId && { providerRequestId: this.#begun.requestId }),
-      attempts: this.#attempts,
-    };
+    return routeResultOf(this.#target, this.#attempts, this.#begun);
   }
 }

@@ -8,6 +8,7 @@ import type { Usage } from "../core/usage.ts";
 import { withFallback } from "../routing/fallback.ts";
 import type { FallbackEvent } from "../routing/fallback-event.ts";
 import type { Plan, PlannedTarget, ReadyTarget } from "../routing/plan.ts";
+import { routeResultOf } from "../routing/route-result.ts";
 import { linkedController } from "../streams/signals.ts";
 import { AudioLog } from "./audio-log.ts";
 import { longestTimeoutMs } from "./debts.ts";
@@ -137,15 +138,8 @@ class LiveRun {
   }
 
   *#start(event: SessionEvent & { type: "accepted" }): Generator<TranscriptionEvent, void, undefined> {
-    const { target, attempts } = this.#committed ?? {};
-    this.#routeResult = {
-      targetIndex: target?.index,
-      provider: target?.provider ?? "",
-      providerKind: target?.kind ?? "",
-      model: event.model ?? target?.model ?? "",
-      ...(event.requestId && { providerRequestId: event.requestId }),
-      attempts: [...this.#attempts, ...(attempts ?? [])],
-    };
+    const { target, attempts = [] } = this.#committed ?? {};
+    this.#routeResult = routeResultOf(target, [...this.#attempts, ...attempts], event);
     yield { type: "started", routeResult: this.#routeResult, sessionId: this.#sessionId, format: event.format };
     for (const warning of event.warnings) yield { type: "warning", warning };
   }

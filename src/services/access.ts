@@ -9,7 +9,7 @@ import type {
 import type { LastUse } from "../access/last-use.ts";
 import { mintToken } from "../access/mint-token.ts";
 import type { AccessToken } from "../core/access.ts";
-import { type ErrorCode, invalidRequest, LivellmError, type Violation } from "../core/error.ts";
+import { invalidRequest, LivellmError, type Violation } from "../core/error.ts";
 import type { KeptResources } from "../routing/kept-resources.ts";
 import type { AuditStore } from "../store/audit-store.ts";
 import type { TokenDraft } from "../store/token-store.ts";
@@ -47,11 +47,13 @@ export function createAccessService(options: AccessServiceOptions): ServiceImpl<
       return { tokens: cut.shown.map(shown), nextPageToken: cut.nextPageToken };
     },
     updateToken: async (request) => {
-      const token = await inTurn(() => repeatWhenOvertaken(retriesOf(request), () => update(request, tokens)));
+      const token = await inTurn(() =>
+        repeatWhenOvertaken({ etag: request.token?.etag }, () => update(request, tokens)),
+      );
       return { token: shown(token) };
     },
     revokeToken: async (request) => {
-      await inTurn(() => repeatWhenOvertaken(retriesOf(request), () => revoke(request, tokens)));
+      await inTurn(() => repeatWhenOvertaken(request, () => revoke(request, tokens)));
       return {};
     },
     listAuditEvents: (request) => listAuditEvents(request, audit),
@@ -133,13 +135,4 @@ function notAdministered(): LivellmError {
     "with a token, every call would need one, and there is none to administer this server with: start it with " +
       "LIVELLM_ADMIN_TOKEN (make one with: openssl rand -hex 32)",
   );
-}
-
-/** Which failures mean only that another caller was faster, so that this one's change goes on top of that one's. */
-function retriesOf(request: UpdateTokenRequest | RevokeTokenRequest): readonly ErrorCode[] {
-  const etag = "etag" in request ? request.etag : request.token?.etag;
-  return [
-    ...(etag ? [] : ["aborted" as const]),
-    ...("allowMissing" in request && request.allowMissing ? ["not_found" as const] : []),
-  ];
 }

@@ -4,6 +4,7 @@ import type { Usage } from "../core/usage.ts";
 import { withFallback } from "../routing/fallback.ts";
 import type { FallbackEvent } from "../routing/fallback-event.ts";
 import type { Plan, ReadyTarget } from "../routing/plan.ts";
+import { routeResultOf } from "../routing/route-result.ts";
 import type { AskedImages } from "./images-request.ts";
 
 /** What happens while images are made, in the order that the contract's GenerateImageStreamResponse states. */
@@ -99,14 +100,7 @@ class ImagesRun {
   }
 
   #routeResult(): RouteResult {
-    return {
-      targetIndex: this.#target?.index,
-      provider: this.#target?.provider ?? "",
-      providerKind: this.#target?.kind ?? "",
-      model: this.#began?.model ?? this.#target?.model ?? "",
-      ...(this.#began?.requestId && { providerRequestId: this.#began.requestId }),
-      attempts: this.#attempts,
-    };
+    return routeResultOf(this.#target, this.#attempts, this.#began);
   }
 }
 

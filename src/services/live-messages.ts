@@ -5,19 +5,17 @@ import type {
   ConverseRequest,
   ConverseResponseSchema,
 } from "../../gen/livellm/v1/live_service_pb.ts";
-import type { AudioFormat } from "../core/audio-format.ts";
-import { invalidRequest } from "../core/error.ts";
 import type { ConversationInput } from "../core/live.ts";
 import type { ModelTool } from "../core/tools.ts";
 import type { ConverseEvent } from "../live/conversation-event.ts";
 import type { ConversationCall } from "../live/conversation-session.ts";
-import { attemptToProto, routeResultToProto, usageToProto, warningToProto } from "../messages/route.ts";
+import { routeResultToProto, usageToProto } from "../messages/route.ts";
 import { generationFromProto } from "./agent-generation.ts";
 import { finishReasons } from "./agent-response.ts";
 import { toolFromProto } from "./agent-tools.ts";
 import { formatFromProto, formatToProto, transcriptionConfigFromProto } from "./audio-messages.ts";
 import { messagesFromProto, toolCallToProto, toolResultFromProto } from "./messages.ts";
-import { turnDetectionFromProto } from "./transcription-messages.ts";
+import { samplesFormatFromProto, sessionEventToProto, turnDetectionFromProto } from "./session-messages.ts";
 
 /** A conversation as its start says it; checked before. */
 export function conversationFromProto(start: ConversationStart): ConversationCall {
@@ -39,19 +37,10 @@ export function conversationFromProto(start: ConversationStart): ConversationCal
       requestId: caller?.requestId ?? "",
       userId: caller?.userId ?? "",
     },
-    format: userFormat(start),
+    format: samplesFormatFromProto(start.format),
     spoken: isSpoken(start) ? { format: formatFromProto(speech?.format), chunkMs: start.chunkMs } : undefined,
     turnDetection: turnDetectionFromProto(start.turnDetection),
   };
-}
-
-/** Samples do not say their rate. The rules see to the rest. */
-function userFormat({ format }: ConversationStart): AudioFormat | undefined {
-  const given = formatFromProto(format);
-  if (!given) return undefined;
-  if (given.sampleRateHertz > 0) return { ...given, channelCount: given.channelCount || 1 };
-  const description = "is required, such as 16000: samples do not say their rate";
-  throw invalidRequest([{ field: "start.format.sampleRateHertz", description, reason: "REQUIRED" }]);
 }
 
 function isSpoken({ config }: ConversationStart): boolean {
@@ -84,14 +73,8 @@ type ProtoEvent = MessageInitShape<typeof ConverseResponseSchema>["event"];
 /** One event of a conversation as one message of the stream. */
 export function converseEventToProto(event: ConverseEvent): ProtoEvent {
   switch (event.type) {
-    case "attempt-failed":
-      return { case: "attemptFailed", value: attemptToProto(event.attempt) };
     case "started":
       return { case: "started", value: startedToProto(event) };
-    case "speech-started":
-      return { case: "speechStarted", value: { offsetMs: event.offsetMs } };
-    case "speech-ended":
-      return { case: "speechEnded", value: { offsetMs: event.offsetMs } };
     case "input-transcript":
       return { case: "inputTranscript", value: { text: event.text } };
     case "output-transcript":
@@ -108,16 +91,10 @@ export function converseEventToProto(event: ConverseEvent): ProtoEvent {
       return { case: "interrupted", value: {} };
     case "answer-finished":
       return { case: "answerFinished", value: answerToProto(event) };
-    case "ending":
-      return { case: "sessionEnding", value: { timeLeftMs: Math.round(event.timeLeftMs) } };
-    case "warning":
-      return { case: "warning", value: warningToProto(event.warning) };
-    case "heartbeat":
-      return { case: "heartbeat", value: {} };
     case "finished":
       return { case: "finished", value: finishedToProto(event) };
     default:
-      return event satisfies never;
+      return sessionEventToProto(event);
   }
 }
 

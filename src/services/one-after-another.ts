@@ -13,11 +13,20 @@ export function createQueue(): <Result>(change: () => Promise<Result>) => Promis
 /** Other servers on the same store may still come in between. */
 const maxTries = 5;
 
-/** Repeats a change that failed with one of these codes, which mean only that another caller was faster. */
-export async function repeatWhenOvertaken<Result>(
-  codes: readonly ErrorCode[],
-  change: () => Promise<Result>,
-): Promise<Result> {
+/** What a request says of the state that it changes or removes. */
+interface Change {
+  /** Of the state it is meant for; any when empty. */
+  readonly etag?: string;
+  /** Whether it may find nothing there. */
+  readonly allowMissing?: boolean;
+}
+
+/**
+ * Repeats a change that failed only because another caller was faster, so that it goes on top of that one's; with an etag it
+ * is meant for one state alone.
+ */
+export async function repeatWhenOvertaken<Result>(asked: Change, change: () => Promise<Result>): Promise<Result> {
+  const codes = overtakenCodes(asked);
   for (let tries = 1; ; tries++) {
     try {
       return await change();
@@ -26,4 +35,8 @@ export async function repeatWhenOvertaken<Result>(
       if (!overtaken || tries === maxTries) throw error;
     }
   }
+}
+
+function overtakenCodes({ etag, allowMissing }: Change): readonly ErrorCode[] {
+  return [...(etag ? [] : ["aborted" as const]), ...(allowMissing ? (["already_exists", "not_found"] as const) : [])];
 }

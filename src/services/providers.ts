@@ -9,7 +9,7 @@ import {
   type ProvidersService,
   type UpdateProviderRequest,
 } from "../../gen/livellm/v1/providers_service_pb.ts";
-import { type ErrorCode, invalidRequest, LivellmError, type Violation } from "../core/error.ts";
+import { invalidRequest, LivellmError, type Violation } from "../core/error.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { Capabilities, ProviderConfig } from "../core/provider.ts";
 import { HealthMemory } from "../routing/health.ts";
@@ -60,11 +60,15 @@ export function createProvidersService(options: ProvidersServiceOptions): Servic
       };
     },
     updateProvider: async (request) => {
-      const config = await inTurn(() => repeatWhenOvertaken(retriesOf(request), () => update(request, options)));
+      const config = await inTurn(() =>
+        repeatWhenOvertaken({ etag: request.provider?.etag, allowMissing: request.allowMissing }, () =>
+          update(request, options),
+        ),
+      );
       return { provider: providerToProto(config) };
     },
     deleteProvider: async (request) => {
-      await inTurn(() => repeatWhenOvertaken(retriesOf(request), () => remove(request, registry)));
+      await inTurn(() => repeatWhenOvertaken(request, () => remove(request, registry)));
       return {};
     },
     checkHealth: (request, { signal }) => checkHealth(request, { ...options, health }, signal),
@@ -213,13 +217,4 @@ function changedMeanwhile(id: string): LivellmError {
 function alreadyThere(id: string): LivellmError {
   const message = `there is a provider "${id}" already: change it with UpdateProvider, or choose another id`;
   return new LivellmError("already_exists", "invalid_request", message);
-}
-
-/** Which failures mean only that another caller was faster, so that this one's change goes on top of that one's. */
-function retriesOf(request: UpdateProviderRequest | DeleteProviderRequest): readonly ErrorCode[] {
-  const etag = "etag" in request ? request.etag : request.provider?.etag;
-  return [
-    ...(etag ? [] : ["aborted" as const]),
-    ...(request.allowMissing ? (["already_exists", "not_found"] as const) : []),
-  ];
 }

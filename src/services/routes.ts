@@ -8,7 +8,7 @@ import {
   type RoutesService,
   type UpdateRouteRequest,
 } from "../../gen/livellm/v1/routes_service_pb.ts";
-import { type ErrorCode, invalidRequest, LivellmError, type Violation } from "../core/error.ts";
+import { invalidRequest, LivellmError, type Violation } from "../core/error.ts";
 import type { NamedRoute } from "../core/named-route.ts";
 import type { ProviderDirectory } from "../routing/resolver.ts";
 import type { RouteRegistry } from "../routing/route-registry.ts";
@@ -37,11 +37,15 @@ export function createRoutesService(options: RoutesServiceOptions): ServiceImpl<
       return { routes: shown.map(namedRouteToProto), nextPageToken };
     },
     updateRoute: async (request) => {
-      const route = await inTurn(() => repeatWhenOvertaken(retriesOf(request), () => update(request, options)));
+      const route = await inTurn(() =>
+        repeatWhenOvertaken({ etag: request.route?.etag, allowMissing: request.allowMissing }, () =>
+          update(request, options),
+        ),
+      );
       return { route: namedRouteToProto(route) };
     },
     deleteRoute: async (request) => {
-      await inTurn(() => repeatWhenOvertaken(retriesOf(request), () => remove(request, routes)));
+      await inTurn(() => repeatWhenOvertaken(request, () => remove(request, routes)));
       return {};
     },
   };
@@ -139,13 +143,4 @@ function changedMeanwhile(name: string): LivellmError {
 function alreadyThere(name: string): LivellmError {
   const message = `there is a route "${name}" already: change it with UpdateRoute, or choose another name`;
   return new LivellmError("already_exists", "invalid_request", message);
-}
-
-/** Which failures mean only that another caller was faster, so that this one's change goes on top of that one's. */
-function retriesOf(request: UpdateRouteRequest | DeleteRouteRequest): readonly ErrorCode[] {
-  const etag = "etag" in request ? request.etag : request.route?.etag;
-  return [
-    ...(etag ? [] : ["aborted" as const]),
-    ...(request.allowMissing ? (["already_exists", "not_found"] as const) : []),
-  ];
 }

@@ -8,12 +8,12 @@ import { planLiveTranscription } from "../live/transcription-plan.ts";
 import type { Resolver } from "../routing/resolver.ts";
 import { askedRoute } from "./asked-route.ts";
 import { openSession } from "./audio-session.ts";
+import { turnDetectionFromProto } from "./session-messages.ts";
 import {
   liveFormatFromProto,
   liveRequestFromProto,
   transcriptionEventToProto,
   transcriptionInputFromProto,
-  turnDetectionFromProto,
 } from "./transcription-messages.ts";
 
 export interface TranscriptionServiceOptions {

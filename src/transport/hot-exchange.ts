@@ -7,6 +7,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Readable } from "node:stream";
+import { drained } from "../streams/drained.ts";
 import { remoteAddressOf } from "./node-http.ts";
 
 /** One request and its answer on the hot path, over either version of HTTP. */
@@ -88,7 +89,7 @@ export class Http2Exchange implements HotExchange {
   }
 
   drained(): Promise<void> {
-    return untilDrained(this.source, () => this.over);
+    return drained(this.source, () => this.over);
   }
 
   end(bytes?: Uint8Array): void {
@@ -172,7 +173,7 @@ export class Http1Exchange implements HotExchange {
   }
 
   drained(): Promise<void> {
-    return untilDrained(this.#response, () => this.over);
+    return drained(this.#response, () => this.over);
   }
 
   /** What the caller still sends is read away: one that sends before it reads would wait for ever. */
@@ -201,18 +202,6 @@ function addressOf(session: ServerHttp2Session | undefined): string {
   const address = (session.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
   addresses.set(session, address);
   return address;
-}
-
-/** Waits until the caller has read enough, or is gone. */
-function untilDrained(sink: ServerHttp2Stream | ServerResponse, isOver: () => boolean): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      sink.off("drain", done).off("close", done);
-      resolve();
-    };
-    sink.on("drain", done).on("close", done);
-    if (isOver()) done();
-  });
 }
 
 function ignore(): void {}

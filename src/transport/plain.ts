@@ -5,6 +5,7 @@ import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "pino";
 import { cancelled, LivellmError } from "../core/error.ts";
 import { inBatches } from "../streams/batches.ts";
+import { drained } from "../streams/drained.ts";
 import type { CallOrigin } from "./call-origin.ts";
 import { timeoutMsOf } from "./call-timeout.ts";
 import type { Call, CallableMethod, StreamAnswer, UnaryAnswer } from "./dispatch.ts";
@@ -200,16 +201,4 @@ function sendHead(response: NodeResponse, framing: StreamFraming, headers: Heade
   // nginx would collect the events of a stream otherwise.
   response.setHeader("x-accel-buffering", "no");
   response.writeHead(200);
-}
-
-/** Waits until the client has read enough, or is gone. */
-function drained(response: NodeResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      response.off("drain", done).off("close", done);
-      resolve();
-    };
-    response.on("drain", done).on("close", done);
-    if (response.destroyed) done();
-  });
 }
