@@ -24,7 +24,7 @@ interface ChatCompletionsSetup {
 }
 
 /** Chat over `POST /chat/completions`. */
-export function createChatCompletions(setup: ChatCompletionsSetup, upstream: Upstream): Chat {
+export function createChatCompletions(setup: ChatCompletionsSetup, upstream: Upstream): Required<Chat> {
   const { kind, dialect } = setup;
   return {
     stream(request, signal) {

@@ -1,17 +1,16 @@
 import type { ProviderKind } from "../../core/provider.ts";
-import { createChatCompletions } from "../openai-compatible/chat.ts";
 import { dialects } from "../openai-compatible/dialects.ts";
 import { createModels } from "../openai-compatible/models.ts";
 import { createTranscription } from "../openai-compatible/transcription.ts";
+import { createOpenAIChat } from "./chat.ts";
 import { createLive } from "./conversation.ts";
 import { createOpenAIImages } from "./images.ts";
 import { createLiveTranscription } from "./live-transcription.ts";
-import { createResponses } from "./responses.ts";
 import { createOpenAISpeech } from "./speech.ts";
 
 const kind = "openai";
 
-/** OpenAI itself: the Responses API, or chat completions with `settings: {"api": "chat"}`. */
+/** OpenAI itself: the Responses API; chat completions for models that are served by no other, or with `settings: {"api": "chat"}`. */
 export const openai: ProviderKind = {
   kind,
   displayName: "OpenAI",
@@ -40,8 +39,8 @@ export const openai: ProviderKind = {
     properties: {
       api: {
         enum: ["responses", "chat"],
-        default: "responses",
-        description: "Which API serves chat: Responses, or the older chat completions.",
+        description:
+          "Which API serves chat: Responses, or the older chat completions. Found by the model when not set.",
       },
       speech: {
         enum: ["http", "realtime"],
@@ -51,12 +50,8 @@ export const openai: ProviderKind = {
     additionalProperties: false,
   },
   create(connection, upstream) {
-    const chat =
-      connection.settings.api === "chat"
-        ? createChatCompletions({ kind, dialect: dialects.openai, connection }, upstream)
-        : createResponses(kind, connection, upstream);
     return {
-      chat,
+      chat: createOpenAIChat(kind, connection, upstream),
       models: createModels(connection, dialects.openai, upstream),
       speech: createOpenAISpeech(connection, upstream),
       transcription: createTranscription(connection, dialects.openai, upstream),

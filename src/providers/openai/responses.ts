@@ -11,7 +11,7 @@ import { type ResponsesBody, type ResponsesCall, toResponsesRequest } from "./re
 import { readResponse, readResponsesEvents } from "./responses-stream.ts";
 
 /** Chat over `POST /responses`. `kind` marks provider state. */
-export function createResponses(kind: string, connection: ProviderConnection, upstream: Upstream): Chat {
+export function createResponses(kind: string, connection: ProviderConnection, upstream: Upstream): Required<Chat> {
   return {
     stream(request, signal) {
       return opened(async () => {

@@ -31,6 +31,23 @@ describe("over HTTP", () => {
     expect(JSON.parse(vendor.calls[0]?.body ?? "").messages[0].role).toBe("developer");
   });
 
+  test.each([
+    ["gpt-audio", {}, "/v1/chat/completions"],
+    ["gpt-4o-mini-audio-preview-2024-12-17", {}, "/v1/chat/completions"],
+    ["gpt-4o-search-preview", {}, "/v1/chat/completions"],
+    ["gpt-4o", {}, "/v1/responses"],
+    ["gpt-audio", { api: "responses" }, "/v1/responses"],
+  ])("%s with the settings %j goes to %s", async (model, settings, path) => {
+    const completions = path.endsWith("completions");
+    await using vendor = await startVendor({
+      body: [completions ? fixture("openai-compatible/text.sse") : body("text")],
+    });
+    await using provider = buildProvider(openai, { baseUrl: `${vendor.url}/v1`, apiKey: "sk-1", settings });
+    const { error } = await runStream(provider.chat, { ...say("Hi"), model });
+    expect(error).toBeUndefined();
+    expect(vendor.calls[0]?.path).toBe(path);
+  });
+
   test("a request id that is not ASCII stays here", async () => {
     await using vendor = await startVendor({ body: [body("text")] });
     await using provider = buildProvider(openai, { baseUrl: vendor.url, apiKey: "sk-1" });
