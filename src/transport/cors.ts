@@ -16,7 +16,7 @@ const allowedHeaders = [
   "Tracestate",
 ].join(", ");
 
-const exposedHeaders = [...cors.exposedHeaders, "X-Request-Id"].join(", ");
+const exposedHeaders = [...cors.exposedHeaders, "X-Request-Id", "Retry-After", "WWW-Authenticate"].join(", ");
 
 /** What CORS made of a request. */
 export type CorsOutcome = "go on" | "answered" | "refused";

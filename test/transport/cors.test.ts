@@ -45,7 +45,7 @@ test("a page of a listed origin may ask, and read what is answered", async () =>
   const answered = await post(server.url + runPath, requestOf("hi"), { origin: "https://app.example.com" });
   expect(answered.headers.get("access-control-allow-origin")).toBe("https://app.example.com");
   const exposed = answered.headers.get("access-control-expose-headers")?.toLowerCase();
-  for (const name of ["x-request-id", "grpc-status", "grpc-message", "grpc-status-details-bin"])
+  for (const name of ["x-request-id", "grpc-status", "grpc-message", "grpc-status-details-bin", "retry-after"])
     expect(exposed).toContain(name);
 });
 
