@@ -18,7 +18,7 @@ export const echo: Chat = {
     if (request.model !== echoModel) throw noSuchModel(request.model);
     const options = readEchoOptions(request.options);
     if (options.failBefore) throw echoFailure(options.failBefore);
-    yield { type: "response", model: echoModel, requestId: randomId("echo"), warnings: warningsFor(request) };
+    yield { type: "response", model: echoModel, requestId: randomId("echo"), warnings: warningsFor(request, options) };
     if (options.reasoning) yield* speak("reasoning", wordsOf(options.reasoning), options, signal);
     const last = request.messages.at(-1);
     if (options.toolCall && last?.role !== "tool") yield* callTool(request, options.toolCall);
@@ -102,16 +102,26 @@ function usageOf(request: ChatRequest, outputTokens: number) {
   return { inputTokens: texts.flatMap(wordsOf).length, outputTokens };
 }
 
-function warningsFor({ generation, tools }: ChatRequest): Warning[] {
+function warningsFor({ generation, tools, messages }: ChatRequest, { toolCall }: EchoOptions): Warning[] {
   const { maxOutputTokens, outputModalities, stopSequences, ...rest } = generation;
   const ignored = Object.entries({ ...rest, ...(stopSequences.length > 0 && { stopSequences }) })
     .filter(([, value]) => value !== undefined)
     .map(([name]) => `config.generation.${name}`);
-  return [...ignored, ...(tools.length > 0 ? ["config.tools"] : [])].map((field) => ({
-    code: "option-ignored",
-    message: "the model echo has no use for it",
-    field,
-  }));
+  const idleTools = tools.length > 0 && !toolCall ? ["config.tools"] : [];
+  return [
+    ...[...ignored, ...idleTools].map((field) => warning("option-ignored", "the model echo has no use for it", field)),
+    ...filesIn(messages).map((field) => warning("part-dropped", "the model echo takes text alone: left out", field)),
+  ];
+}
+
+function filesIn(messages: readonly Message[]): string[] {
+  return messages.flatMap(({ parts }, i) =>
+    parts.flatMap(({ type }, j) => (type === "media" ? [`messages[${i}].parts[${j}].media`] : [])),
+  );
+}
+
+function warning(code: string, message: string, field: string): Warning {
+  return { code, message, field };
 }
 
 /** The status that a vendor's failure of this kind becomes. */
