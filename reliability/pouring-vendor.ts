@@ -28,7 +28,8 @@ export async function startPouringVendor(): Promise<PouringVendor> {
   const pourings = new Map<string, Pouring>();
   const server = http.createServer(async (request, response) => {
     response.on("error", () => undefined); // the gateway has had enough
-    const { url = "" } = request;
+    const { url = "", method } = request;
+    if (method !== "POST") return response.writeHead(404).end(); // it has no list of models
     const pouring = pourings.get(url) ?? {
       bytes: 0,
       closed: new Promise((resolve) => response.once("close", resolve)),

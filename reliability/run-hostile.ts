@@ -6,7 +6,7 @@ import type { FaultGateway } from "./fault-gateway.ts";
 import { drip, dripOverHttp2, type Exchange, exchange, openIdle } from "./hostile-clients.ts";
 import { type HostileResult, othersWork } from "./hostile-result.ts";
 import { startPouringVendor } from "./pouring-vendor.ts";
-import { runSlowReaders } from "./run-slow-readers.ts";
+import { runDeadSockets, runSlowReaders } from "./run-slow-readers.ts";
 
 export interface HostileRun {
   readonly pourBytes: number;
@@ -30,6 +30,7 @@ export async function runHostile(gateway: FaultGateway, run: HostileRun): Promis
     async () => [await idle(gateway, run.idleConnections)],
     () => bombs(gateway),
     () => loris(gateway, run.patienceMs),
+    () => runDeadSockets(gateway, run.patienceMs),
   ];
   const all: HostileResult[] = [];
   for (const attempt of tries) {

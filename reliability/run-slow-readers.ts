@@ -1,10 +1,10 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { JsonObject } from "@bufbuild/protobuf";
-import { requestTo } from "../test/support/echo-request.ts";
 import { createProvider } from "../test/support/json-call.ts";
 import type { FaultGateway } from "./fault-gateway.ts";
 import { type HostileResult, othersWork } from "./hostile-result.ts";
 import { type PouringVendor, pouredText, startPouringVendor } from "./pouring-vendor.ts";
+import { slowOldReaders } from "./slow-old-readers.ts";
 import { type SlowCall, slowReaders } from "./slow-readers.ts";
 
 const mebibyte = 2 ** 20;
@@ -12,8 +12,8 @@ const mebibyte = 2 ** 20;
 const answerBytes = 16 * mebibyte;
 /** And for those who leave. */
 const endlessBytes = 2 ** 31;
-/** What a gateway may hold of all of them together: the buffers of the sockets are the kernel's. */
-const heldBytes = 256 * mebibyte;
+/** What a gateway may hold of each: the buffers of the sockets are the kernel's. */
+const heldBytes = 16 * mebibyte;
 const patienceMs = 20_000;
 
 /** One reader of one vendor that pours. */
@@ -24,12 +24,18 @@ interface Reading {
   readonly call: SlowCall;
 }
 
-/** Readers of every framing stop all at once; then half of them go on, and half of them leave. */
+/** Of the contract, and of the older systems' surfaces. */
+export const allSlowReaders = [...slowReaders, ...slowOldReaders];
+
+/**
+ * Readers of every framing stop all at once; then half of them go on, and half of them leave. The gateway has to serve
+ * `oldSurfaces`.
+ */
 export async function runSlowReaders(gateway: FaultGateway): Promise<readonly HostileResult[]> {
   await using vendor = await startPouringVendor();
   const before = gateway.residentBytes();
-  const going = await openAll(gateway, vendor, answerBytes);
-  const leaving = await openAll(gateway, vendor, endlessBytes);
+  const going = await openAll(gateway, vendor, "goes on");
+  const leaving = await openAll(gateway, vendor, "leaves");
   const all = [...going, ...leaving];
   const most = await held(gateway, vendor, all);
   const results = [await besideThem(gateway, all.length, most - before)];
@@ -38,14 +44,19 @@ export async function runSlowReaders(gateway: FaultGateway): Promise<readonly Ho
   return results;
 }
 
-async function openAll(gateway: FaultGateway, vendor: PouringVendor, bytes: number): Promise<readonly Reading[]> {
+async function openAll(
+  { url }: FaultGateway,
+  vendor: PouringVendor,
+  then: "goes on" | "leaves",
+): Promise<readonly Reading[]> {
+  const bytes = then === "goes on" ? answerBytes : endlessBytes;
   return Promise.all(
-    slowReaders.map(async ({ name, open }, i) => {
+    allSlowReaders.map(async ({ name, providers, open }, i) => {
       const base = `/${bytes}/events/${i}/v1`;
-      const id = `pours-${bytes}-${i}`;
-      await createProvider(gateway.url, { id, kind: "openai-compatible", baseUrl: vendor.url + base });
-      const call = await open(gateway.url, requestTo([{ provider: id, model: "m-1" }]));
-      return { name, path: `${base}/chat/completions`, call };
+      const baseUrl = vendor.url + base;
+      const provider = providers?.[then === "goes on" ? 0 : 1] ?? `pours-${bytes}-${i}`;
+      await createProvider(url, { id: provider, kind: "openai-compatible", baseUrl });
+      return { name, path: `${base}/chat/completions`, call: await open({ url, provider, baseUrl }) };
     }),
   );
 }
@@ -67,7 +78,7 @@ async function besideThem(gateway: FaultGateway, count: number, growth: number):
   return {
     what: `${count} readers of all framings read nothing`,
     came: `at most ${Math.round(growth / mebibyte)} MiB more; a call beside them took ${tookMs.toFixed(0)} ms`,
-    isBounded: works && growth < heldBytes,
+    isBounded: works && growth < count * heldBytes,
   };
 }
 
@@ -121,4 +132,27 @@ async function leave(gateway: FaultGateway, vendor: PouringVendor, reading: Read
     came: `${heldAfter(taken)}, whose socket ${ended}; a call meanwhile took ${tookMs.toFixed(0)} ms`,
     isBounded: works && closedMs !== undefined && taken < endlessBytes / 16,
   };
+}
+
+/** Readers of a WebSocket stop for longer than its heartbeats may be missed: they are taken for dead. */
+export async function runDeadSockets(gateway: FaultGateway, longestMs: number): Promise<readonly HostileResult[]> {
+  await using vendor = await startPouringVendor();
+  const sockets = allSlowReaders.filter(({ name }) => name.includes("WebSocket"));
+  const results = sockets.map(async (reader, i) => {
+    const base = `/${endlessBytes}/events/dead-${i}/v1`;
+    const baseUrl = vendor.url + base;
+    const provider = `pours-dead-${i}`;
+    await createProvider(gateway.url, { id: provider, kind: "openai-compatible", baseUrl });
+    const call = await reader.open({ url: gateway.url, provider, baseUrl });
+    const begun = performance.now();
+    while (vendor.poured(`${base}/chat/completions`) === 0) await wait(10);
+    const closed = vendor.closed(`${base}/chat/completions`).then(() => performance.now() - begun);
+    const closedMs = await Promise.race([closed, wait(longestMs, undefined, { ref: false })]);
+    call.leave();
+    const came =
+      closedMs === undefined ? "still open" : `cut, and the vendor let go, after ${Math.round(closedMs / 1_000)} s`;
+    const what = `a reader of ${reader.name} reads nothing for longer than two heartbeats`;
+    return { what, came, isBounded: closedMs !== undefined && (await othersWork(gateway)) };
+  });
+  return await Promise.all(results);
 }

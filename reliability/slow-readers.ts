@@ -6,6 +6,7 @@ import { fromBinary, fromJson, type JsonObject, type JsonValue, toBinary, toJson
 import grpc from "@grpc/grpc-js";
 import { WebSocket } from "ws";
 import { RunStreamRequestSchema, RunStreamResponseSchema } from "../gen/livellm/v1/agent_service_pb.ts";
+import { requestTo } from "../test/support/echo-request.ts";
 import { readEvents, readLines } from "./client-faces.ts";
 import { startRelay } from "./stoppable-relay.ts";
 
@@ -16,28 +17,41 @@ export interface SlowCall {
   leave(): void;
 }
 
-/** A client of one framing that calls RunStream and then reads nothing from its socket. */
+/** Who is to answer, of a gateway. */
+export interface Asked {
+  /** The gateway. */
+  readonly url: string;
+  /** The id of a provider that it has. */
+  readonly provider: string;
+  /** Where that provider is called. */
+  readonly baseUrl: string;
+}
+
+/** A client of one framing that asks for a stream and then reads nothing from its socket. */
 export interface SlowReader {
   readonly name: string;
-  open(url: string, request: object): Promise<SlowCall>;
+  /** The ids of the providers that alone can be asked: for who goes on, and for who leaves. Any when unset. */
+  readonly providers?: readonly [string, string];
+  open(asked: Asked): Promise<SlowCall>;
 }
 
 const path = "/livellm.v1.AgentService/RunStream";
 
-/** Every framing of a stream that the gateway has. */
+/** Every framing of a stream that the contract has. */
 export const slowReaders: readonly SlowReader[] = [
   { name: "gRPC (grpc-js)", open: openGrpcJs },
-  { name: "gRPC", open: (url, request) => openHttp2(url, "application/grpc", toEnvelope(request)) },
-  { name: "gRPC-Web", open: (url, request) => openHttp1(url, "application/grpc-web+proto", toEnvelope(request)) },
-  { name: "Connect", open: (url, request) => openHttp1(url, "application/connect+proto", toEnvelope(request)) },
-  {
-    name: "Connect over HTTP/2",
-    open: (url, request) => openHttp2(url, "application/connect+proto", toEnvelope(request)),
-  },
-  { name: "SSE", open: (url, request) => openHttp1(url, "text/event-stream", JSON.stringify(request)) },
-  { name: "NDJSON", open: (url, request) => openHttp1(url, "application/x-ndjson", JSON.stringify(request)) },
+  { name: "gRPC", open: (asked) => openHttp2(asked, "application/grpc") },
+  { name: "gRPC-Web", open: (asked) => openHttp1(asked, "application/grpc-web+proto") },
+  { name: "Connect", open: (asked) => openHttp1(asked, "application/connect+proto") },
+  { name: "Connect over HTTP/2", open: (asked) => openHttp2(asked, "application/connect+proto") },
+  { name: "SSE", open: (asked) => openHttp1(asked, "text/event-stream") },
+  { name: "NDJSON", open: (asked) => openHttp1(asked, "application/x-ndjson") },
   { name: "WebSocket", open: openWebSocket },
 ];
+
+function requestOf({ provider }: Asked): object {
+  return requestTo([{ provider, model: "m-1" }]);
+}
 
 /** The flags and the length before it, then the message: what gRPC, gRPC-Web and Connect share. */
 function toEnvelope(request: object): Buffer {
@@ -51,11 +65,11 @@ function toEnvelope(request: object): Buffer {
  * The client of most gRPC programs in this language. It reads ahead without a bound, whatever its program does: what stops is
  * its socket.
  */
-async function openGrpcJs(url: string, request: object): Promise<SlowCall> {
-  const relay = await startRelay(url);
+async function openGrpcJs(asked: Asked): Promise<SlowCall> {
+  const relay = await startRelay(asked.url);
   const options = { "grpc.max_receive_message_length": -1, "grpc.use_local_subchannel_pool": 1 };
   const client = new grpc.Client(relay.host, grpc.credentials.createInsecure(), options);
-  const call = client.makeServerStreamRequest(path, encoded, decoded, request);
+  const call = client.makeServerStreamRequest(path, encoded, decoded, requestOf(asked));
   call.on("error", () => undefined); // who leaves, cancels
   await once(call, "metadata");
   relay.stop();
@@ -85,8 +99,8 @@ function decoded(message: Uint8Array): JsonObject {
   return toJson(RunStreamResponseSchema, fromBinary(RunStreamResponseSchema, message)) as JsonObject;
 }
 
-async function openHttp2(url: string, type: string, body: Buffer): Promise<SlowCall> {
-  const session = http2.connect(url);
+async function openHttp2(asked: Asked, type: string): Promise<SlowCall> {
+  const session = http2.connect(asked.url);
   session.on("error", () => undefined); // who leaves, hangs up
   const call = session.request({ ":method": "POST", ":path": path, "content-type": type, te: "trailers" });
   call.on("error", () => undefined);
@@ -94,7 +108,7 @@ async function openHttp2(url: string, type: string, body: Buffer): Promise<SlowC
   call.on("trailers", (trailers) => {
     status = String(trailers["grpc-status"] ?? "");
   });
-  call.end(body);
+  call.end(toEnvelope(requestOf(asked)));
   await once(call, "response");
   return {
     async *read() {
@@ -106,14 +120,31 @@ async function openHttp2(url: string, type: string, body: Buffer): Promise<SlowC
   };
 }
 
-async function openHttp1(url: string, type: string, body: Buffer | string): Promise<SlowCall> {
-  const headers = { "content-type": typeof body === "string" ? "application/json" : type, accept: type };
-  const call = http.request(url + path, { method: "POST", headers, agent: false });
+function openHttp1(asked: Asked, type: string): Promise<SlowCall> {
+  const request = requestOf(asked);
+  const isPlain = type === "text/event-stream" || type === "application/x-ndjson";
+  return openPost(asked.url + path, {
+    headers: { "content-type": isPlain ? "application/json" : type, accept: type },
+    body: isPlain ? JSON.stringify(request) : toEnvelope(request),
+    read: (response) => answerIn(response, type),
+  });
+}
+
+/** What is sent, and how the answer is read once it is. */
+export interface Post {
+  readonly headers: http.OutgoingHttpHeaders;
+  readonly body: string | Buffer;
+  read(response: Readable): AsyncIterable<JsonObject>;
+}
+
+/** A call over HTTP/1.1 whose answer has begun. */
+export async function openPost(url: string, { headers, body, read }: Post): Promise<SlowCall> {
+  const call = http.request(url, { method: "POST", headers, agent: false });
   call.on("error", () => undefined); // who leaves, hangs up
   call.end(body);
   const [response] = (await once(call, "response")) as [http.IncomingMessage];
   response.on("error", () => undefined);
-  return { read: () => answerIn(response, type), leave: () => void call.destroy() };
+  return { read: () => read(response), leave: () => void call.destroy() };
 }
 
 function answerIn(response: Readable, type: string): AsyncIterable<JsonObject> {
@@ -162,11 +193,8 @@ function lengthOfFirst(bytes: Buffer): number {
   return bytes.length < 5 ? 5 : 5 + bytes.readUInt32BE(1);
 }
 
-async function openWebSocket(url: string, request: object): Promise<SlowCall> {
-  const socket = new WebSocket(url.replace("http", "ws") + path);
-  await once(socket, "open");
-  socket.pause();
-  socket.send(JSON.stringify(request));
+async function openWebSocket(asked: Asked): Promise<SlowCall> {
+  const socket = await openPaused(asked.url + path, requestOf(asked));
   return {
     async *read() {
       const lines: JsonObject[] = [];
@@ -177,4 +205,13 @@ async function openWebSocket(url: string, request: object): Promise<SlowCall> {
     },
     leave: () => socket.terminate(),
   };
+}
+
+/** A WebSocket that has said this, and reads nothing. */
+export async function openPaused(url: string, message: object): Promise<WebSocket> {
+  const socket = new WebSocket(url.replace("http", "ws"));
+  await once(socket, "open");
+  socket.pause();
+  socket.send(JSON.stringify(message));
+  return socket;
 }

@@ -2,13 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type FaultGateway, startFaultGateway } from "../../reliability/fault-gateway.ts";
 import { slopePerHour } from "../../reliability/memory-slope.ts";
 import { bombs, idle, pour } from "../../reliability/run-hostile.ts";
-import { runSlowReaders } from "../../reliability/run-slow-readers.ts";
-import { slowReaders } from "../../reliability/slow-readers.ts";
+import { allSlowReaders, runSlowReaders } from "../../reliability/run-slow-readers.ts";
+import { oldSurfaces } from "../../reliability/slow-old-readers.ts";
 
 let gateway: FaultGateway;
 
 beforeAll(async () => {
-  gateway = await startFaultGateway();
+  gateway = await startFaultGateway(oldSurfaces);
 });
 afterAll(() => gateway[Symbol.asyncDispose]());
 
@@ -25,7 +25,7 @@ describe("others are served, and memory is bounded", () => {
   test("while readers of every framing stop; they go on and miss nothing, or leave", { timeout: 90_000 }, async () => {
     const results = await runSlowReaders(gateway);
     expect(results.filter(({ isBounded }) => !isBounded)).toEqual([]);
-    expect(results).toHaveLength(1 + 2 * slowReaders.length);
+    expect(results).toHaveLength(1 + 2 * allSlowReaders.length);
   });
 
   test("while 1,000 connections idle", async () => {

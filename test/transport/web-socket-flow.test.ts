@@ -302,6 +302,15 @@ describe("the heartbeat", () => {
     client.leave();
   });
 
+  test("takes a client for dead that has stopped reading, and lets go of what it asked for", async () => {
+    const client = await open(await start({ times }), runStreamPath);
+    client.socket.pause();
+    client.send(requestOf("flood"));
+    await until(() => seen.signal !== undefined);
+    await until(() => seen.signal?.aborted === true && seen.ended);
+    client.leave();
+  });
+
   test("does not hold it against a client that the server itself does not read", async () => {
     const server = await start({ times: { pingIntervalMs: 20, pausedPingIntervalMs: 20 } });
     const gate = Promise.withResolvers<void>();
