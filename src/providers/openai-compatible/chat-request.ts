@@ -4,6 +4,7 @@ import type { Warning } from "../../core/route.ts";
 import { toWireMessages, type WireMessage } from "./chat-messages.ts";
 import { type ToolFields, toToolFields, type WireTool } from "./chat-tools.ts";
 import type { Dialect, Parameter } from "./dialect.ts";
+import { jsonSentence, lacksJsonWord } from "./json-word.ts";
 import { type Notes, newNotes } from "./notes.ts";
 import { mergeOptions, refuseReservedOptions } from "./options.ts";
 import { toWireSchema } from "./output-format.ts";
@@ -33,10 +34,11 @@ const reserved = ["model", "messages", "stream", "stream_options", "tools", "too
  */
 export function toChatCompletionsRequest(
   request: ChatRequest,
-  dialect: Dialect,
+  asked: Dialect,
   kind = "openai-compatible",
 ): ChatCompletionsCall {
   refuseReservedOptions(request.options, reserved);
+  const dialect = asked.ofModel?.(asked, request) ?? asked;
   const { model, generation, outputFormat, userId } = request;
   const notes = newNotes();
   const customTools = request.tools.some((tool) => tool.type === "provider-tool" && tool.providerType === "custom");
@@ -44,7 +46,7 @@ export function toChatCompletionsRequest(
   const output = toOutputFields(outputFormat, tools, dialect, notes);
   const body = {
     model,
-    messages: toWireMessages(request, { kind, dialect, notes, customTools }),
+    messages: toWireMessages(withJsonWord(request), { kind, dialect, notes, customTools }),
     ...toParameters(generation, dialect, notes),
     ...toStop(generation, dialect, notes),
     ...toReasoning(generation, dialect, notes),
@@ -58,6 +60,13 @@ export function toChatCompletionsRequest(
     warnings: notes.warnings,
     ...(output.answerTool && { answerTool: output.answerTool }),
   };
+}
+
+/** With a model that knows no such mode the word costs nothing. */
+function withJsonWord(request: ChatRequest): ChatRequest {
+  const { instructions, messages, outputFormat } = request;
+  if (!lacksJsonWord(outputFormat, instructions, messages)) return request;
+  return { ...request, instructions: [instructions, jsonSentence].filter((text) => text !== "").join("\n\n") };
 }
 
 /** The same call, for a streamed answer. */
@@ -88,24 +97,31 @@ function toParameters(generation: GenerationConfig, dialect: Dialect, notes: Not
 }
 
 function toStop({ stopSequences }: GenerationConfig, { maxStopSequences }: Dialect, notes: Notes): JsonObject {
+  const field = "config.generation.stopSequences";
   if (stopSequences.length === 0) return {};
-  if (stopSequences.length > maxStopSequences) {
-    notes.clamped("config.generation.stopSequences", `the first ${maxStopSequences} are used`);
+  if (maxStopSequences === 0) {
+    notes.ignored(field);
+    return {};
   }
+  if (stopSequences.length > maxStopSequences) notes.clamped(field, `the first ${maxStopSequences} are used`);
   return { stop: stopSequences.slice(0, maxStopSequences) };
 }
 
 function toReasoning({ reasoning }: GenerationConfig, dialect: Dialect, notes: Notes): JsonObject {
   if (!reasoning) return {};
-  const { efforts, budget, hidden } = dialect.reasoning;
+  const { efforts, budget, hidden, alwaysThinks } = dialect.reasoning;
   const { effort, budgetTokens } = reasoning;
   const wantsBudget = budgetTokens !== undefined;
   const level = effort && !(wantsBudget && budget) ? efforts[effort] : undefined;
   if (effort && !efforts[effort]) notes.ignored("config.generation.reasoning.effort");
+  if (effort === "disabled" && alwaysThinks) notes.clamped("config.generation.reasoning.effort", leastThought);
   if (wantsBudget && !budget) notes.ignored("config.generation.reasoning.budgetTokens");
   const spent = wantsBudget && budget ? { [budget[0]]: { [budget[1]]: budgetTokens } } : {};
   return mergeOptions(mergeOptions({ ...level }, spent), reasoning.hidden ? (hidden ?? {}) : {}) as JsonObject;
 }
+
+/** What a model does that cannot stop thinking. */
+export const leastThought = "this model always thinks, and does it with the least effort";
 
 function toModalities(wanted: readonly Modality[], { output }: Dialect): object {
   const missing = wanted.findIndex((modality) => !output.modalities.includes(modality));

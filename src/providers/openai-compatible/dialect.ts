@@ -1,4 +1,4 @@
-import type { GenerationConfig, Modality, ReasoningConfig } from "../../core/chat.ts";
+import type { ChatRequest, GenerationConfig, Modality, ReasoningConfig } from "../../core/chat.ts";
 import type { JsonObject } from "../../core/json.ts";
 
 /** A generation option that is a plain value on the wire. */
@@ -28,7 +28,10 @@ export interface Dialect {
   readonly requestIdHeader?: string;
   /** What the vendor calls each option. */
   readonly parameters: Readonly<Partial<Record<Parameter, string>>>;
+  /** 0: there are none. */
   readonly maxStopSequences: number;
+  /** The same dialect as the model that is asked speaks it, where a vendor's models differ in what they refuse. */
+  readonly ofModel?: (dialect: Dialect, request: ChatRequest) => Dialect;
   /** Whether usage has to be asked for, with `stream_options`; others refuse the field, or report it anyway. */
   readonly asksForUsage: boolean;
   readonly reasoning: ReasoningDialect;
@@ -51,6 +54,8 @@ export interface Dialect {
 export interface ReasoningDialect {
   /** What each effort adds to the body; an effort that is absent is dropped with a warning. */
   readonly efforts: Readonly<Partial<Record<Effort, JsonObject>>>;
+  /** Whether a model thinks whatever is asked: `disabled` then stands for the least there is. */
+  readonly alwaysThinks?: boolean;
   /** Where a budget in tokens goes: the path in the body. */
   readonly budget?: readonly [string, string];
   /** What asks for an answer without reasoning; without it, our reader leaves it out. */

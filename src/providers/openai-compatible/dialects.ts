@@ -1,5 +1,6 @@
 import type { JsonObject } from "../../core/json.ts";
 import type { Dialect, ToolCallIds } from "./dialect.ts";
+import { asOpenAIModelSpeaks } from "./openai-dialect.ts";
 
 const effort = (word: string): JsonObject => ({ reasoning_effort: word });
 
@@ -41,19 +42,10 @@ const openai: Dialect = {
   name: "openai",
   hosts: ["api.openai.com"],
   requestIdHeader: "x-client-request-id",
+  ofModel: asOpenAIModelSpeaks,
   parameters: { ...sampling, ...penalties, maxOutputTokens: "max_completion_tokens", seed: "seed" },
-  reasoning: {
-    // Today's models refuse `minimal`, and only the newest know `max`: the nearest that all of them take.
-    efforts: {
-      disabled: effort("none"),
-      minimal: effort("low"),
-      low: effort("low"),
-      medium: effort("medium"),
-      high: effort("high"),
-      max: effort("xhigh"),
-    },
-    answerFields: [],
-  },
+  // The efforts are the model's.
+  reasoning: { efforts: {}, answerFields: [] },
   systemRole: "developer",
   content: { images: true, audioFormats: ["wav", "mp3"], files: "file" },
   output: { jsonSchema: true, jsonObject: true, modalities: ["text", "audio"] },

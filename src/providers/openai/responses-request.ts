@@ -1,12 +1,21 @@
 import type { ResponseCreateParams } from "openai/resources/responses/responses";
 import type { ChatRequest, GenerationConfig, OutputFormat } from "../../core/chat.ts";
+import type { JsonObject } from "../../core/json.ts";
 import type { Warning } from "../../core/route.ts";
+import { leastThought } from "../openai-compatible/chat-request.ts";
+import { jsonSentence, lacksJsonWord } from "../openai-compatible/json-word.ts";
 import { type Notes, newNotes } from "../openai-compatible/notes.ts";
+import {
+  alwaysThinks,
+  nearestEffort,
+  type OpenAIModel,
+  openaiModel,
+  takesSampling,
+} from "../openai-compatible/openai-models.ts";
 import { mergeOptions, refuseReservedOptions } from "../openai-compatible/options.ts";
 import { toWireSchema } from "../openai-compatible/output-format.ts";
 import { unsupported } from "../openai-compatible/unsupported.ts";
 import { withDrawing } from "./images-in-chat.ts";
-import { canReason } from "./model-families.ts";
 import { type InputItem, toInput } from "./responses-input.ts";
 import { toIncludes, toToolFields } from "./responses-tools.ts";
 
@@ -34,16 +43,18 @@ export function toResponsesRequest(asked: ChatRequest, kind = "openai"): Respons
   refuseReservedOptions(request.options, reserved);
   const { model, instructions, messages, generation, outputFormat, userId } = request;
   const notes = newNotes();
-  const reasons = canReason(model);
+  const known = openaiModel(model);
+  const sampling = takesSampling(known, generation.reasoning, request.options);
   checkModalities(generation);
   const body = {
     model,
     ...(instructions && { instructions }),
-    input: toInput(messages, kind, notes),
+    input: [...jsonWord(request), ...toInput(messages, kind, notes)],
     store: false,
-    include: [...(reasons ? ["reasoning.encrypted_content"] : []), ...toIncludes(request.tools)],
+    include: [...(known.reasons ? ["reasoning.encrypted_content"] : []), ...toIncludes(request.tools)],
     ...toParameters(generation, notes),
-    ...toReasoning(generation, reasons, notes),
+    ...toSampling(generation, sampling, notes),
+    ...toReasoning(generation, known, notes),
     ...toToolFields(request, notes),
     ...(outputFormat && { text: { format: toFormat(outputFormat) } }),
     ...(userId && { safety_identifier: userId }),
@@ -51,45 +62,44 @@ export function toResponsesRequest(asked: ChatRequest, kind = "openai"): Respons
   return { body: mergeOptions(body, request.options), warnings: notes.warnings };
 }
 
+/** The API looks for the word among the messages: "Response input messages must contain the word 'json' in some form". */
+function jsonWord({ outputFormat, messages }: ChatRequest): readonly InputItem[] {
+  if (!lacksJsonWord(outputFormat, "", messages)) return [];
+  return [{ type: "message", role: "developer", content: [{ type: "input_text", text: jsonSentence }] }];
+}
+
 const missing = ["topK", "seed", "presencePenalty", "frequencyPenalty"] as const;
 
-function toParameters(
-  generation: GenerationConfig,
-  notes: Notes,
-): Pick<ResponseCreateParams, "temperature" | "top_p" | "max_output_tokens"> {
-  const { temperature, topP, maxOutputTokens, stopSequences } = generation;
+function toParameters(generation: GenerationConfig, notes: Notes): Pick<ResponseCreateParams, "max_output_tokens"> {
+  const { maxOutputTokens, stopSequences } = generation;
   for (const name of missing) if (generation[name] !== undefined) notes.ignored(`config.generation.${name}`);
   if (stopSequences.length > 0) notes.ignored("config.generation.stopSequences");
-  return {
-    ...(temperature !== undefined && { temperature }),
-    ...(topP !== undefined && { top_p: topP }),
-    ...(maxOutputTokens !== undefined && { max_output_tokens: maxOutputTokens }),
-  };
+  return maxOutputTokens === undefined ? {} : { max_output_tokens: maxOutputTokens };
+}
+
+/** `taken`: whether this call may have them. Most of the models that reason refuse them. */
+function toSampling({ temperature, topP }: GenerationConfig, taken: boolean, notes: Notes): JsonObject {
+  if (!taken && temperature !== undefined) notes.ignored("config.generation.temperature");
+  if (!taken && topP !== undefined) notes.ignored("config.generation.topP");
+  if (!taken) return {};
+  return { ...(temperature !== undefined && { temperature }), ...(topP !== undefined && { top_p: topP }) };
 }
 
 type WireReasoning = NonNullable<ResponseCreateParams["reasoning"]>;
 
-/** Today's models refuse `minimal`, and only the newest know `max`: the nearest that all of them take. */
-const efforts = {
-  disabled: "none",
-  minimal: "low",
-  low: "low",
-  medium: "medium",
-  high: "high",
-  max: "xhigh",
-} as const satisfies Record<string, WireReasoning["effort"]>;
-
 /** A summary is asked for unless it is to be hidden; a model that cannot reason refuses the whole field. */
 function toReasoning(
   { reasoning }: GenerationConfig,
-  reasons: boolean,
+  model: OpenAIModel,
   notes: Notes,
 ): { readonly reasoning?: WireReasoning } {
   const { effort, budgetTokens, hidden = false } = reasoning ?? {};
   if (budgetTokens !== undefined) notes.ignored("config.generation.reasoning.budgetTokens");
-  if (effort && effort !== "disabled" && !reasons) notes.ignored("config.generation.reasoning.effort");
-  if (!reasons) return {};
-  const wanted = { ...(effort && { effort: efforts[effort] }), ...(!hidden && { summary: "auto" as const }) };
+  if (effort && effort !== "disabled" && !model.reasons) notes.ignored("config.generation.reasoning.effort");
+  if (!model.reasons) return {};
+  if (effort === "disabled" && alwaysThinks(model)) notes.clamped("config.generation.reasoning.effort", leastThought);
+  const word = effort && nearestEffort(effort, model);
+  const wanted = { ...(word && { effort: word }), ...(!hidden && { summary: "auto" as const }) };
   return Object.keys(wanted).length > 0 ? { reasoning: wanted } : {};
 }
 

@@ -53,6 +53,44 @@ describe("options", () => {
     expect(warningsFor("deepseek", { generation: everyOption })).toContain("option-ignored config.generation.seed");
   });
 
+  test.each(["openai", "azure"] as const)("%s: what a model that reasons refuses is dropped with a warning", (name) => {
+    const model = "gpt-5-mini";
+    const kept = { model, messages: [{ role: "user", content: "Hi" }], max_completion_tokens: 100, seed: 0 };
+    expect(bodyFor(name, { model, generation: everyOption })).toEqual(kept);
+    const dropped = ["temperature", "topP", "topK", "presencePenalty", "frequencyPenalty", "stopSequences"];
+    expect(warningsFor(name, { model, generation: everyOption })).toEqual(
+      dropped.map((option) => `option-ignored config.generation.${option}`),
+    );
+    const still = generation({ temperature: 0, reasoning: { effort: "disabled", hidden: false } });
+    expect(bodyFor(name, { model: "gpt-5.2", generation: still })).toMatchObject({
+      temperature: 0,
+      reasoning_effort: "none",
+    });
+    expect(bodyFor(name, { model, generation: still })).toMatchObject({ reasoning_effort: "minimal" });
+    expect(warningsFor(name, { model, generation: still })).toContain(
+      "option-clamped config.generation.reasoning.effort",
+    );
+  });
+
+  test("a model that cannot reason is not asked to", () => {
+    const reasoning = (effort: "low" | "disabled") => generation({ reasoning: { effort, hidden: false } });
+    const low = { model: "gpt-4.1", generation: reasoning("low") };
+    expect(bodyFor("openai", low)).not.toHaveProperty("reasoning_effort");
+    expect(warningsFor("openai", low)).toEqual(["option-ignored config.generation.reasoning.effort"]);
+    expect(warningsFor("openai", { model: "gpt-4.1", generation: reasoning("disabled") })).toEqual([]);
+  });
+
+  test("any JSON object is asked for in words, too, unless somebody has: vendors insist", () => {
+    const outputFormat = { type: "json-object" } as const;
+    expect(bodyFor("openai", { outputFormat, instructions: "Be Bo." }).messages[0]).toEqual({
+      role: "developer",
+      content: "Be Bo.\n\nAnswer with a JSON object.",
+    });
+    expect(bodyFor("deepseek", { outputFormat, instructions: "Speak JSON." }).messages[0].content).toBe("Speak JSON.");
+    const messages = [user({ type: "text", text: "As Json, please" })];
+    expect(bodyFor("deepseek", { outputFormat, messages }).messages).toHaveLength(1);
+  });
+
   test("a stream asks for usage where it has to be asked for", () => {
     const { body } = requestFor("generic");
     expect(asStream(body, dialects.generic)).toMatchObject({ stream: true, stream_options: { include_usage: true } });
@@ -68,6 +106,7 @@ describe("options", () => {
   test.each<[Name, object, object]>([
     ["openai", { effort: "disabled" }, { reasoning_effort: "none" }],
     ["openai", { effort: "max" }, { reasoning_effort: "xhigh" }],
+    ["azure", { effort: "minimal" }, { reasoning_effort: "low" }],
     ["deepseek", { effort: "disabled" }, { thinking: { type: "disabled" } }],
     ["deepseek", { effort: "low" }, { thinking: { type: "enabled" }, reasoning_effort: "low" }],
     ["openrouter", { effort: "high", hidden: true }, { reasoning: { effort: "high", exclude: true } }],

@@ -38,14 +38,90 @@ describe("options", () => {
       frequencyPenalty: 1,
       reasoning: { hidden: true, effort: "max", budgetTokens: 9 },
     });
-    expect(bodyOf({ generation: config })).toMatchObject({
-      temperature: 0,
-      top_p: 0.9,
-      max_output_tokens: 64,
-      reasoning: { effort: "xhigh" },
-    });
-    const names = ["topK", "seed", "presencePenalty", "frequencyPenalty", "stopSequences", "reasoning.budgetTokens"];
+    expect(bodyOf({ generation: config })).toMatchObject({ max_output_tokens: 64, reasoning: { effort: "max" } });
+    const names = [
+      "topK",
+      "seed",
+      "presencePenalty",
+      "frequencyPenalty",
+      "stopSequences",
+      "temperature",
+      "topP",
+      "reasoning.budgetTokens",
+    ];
     expect(warningsOf({ generation: config })).toEqual(names.map((name) => `option-ignored config.generation.${name}`));
+  });
+
+  const cool = { temperature: 0.2, topP: 0.9 };
+  const thinking = (effort: "disabled" | "low") => ({ reasoning: { hidden: true, effort } });
+
+  test.each([
+    ["gpt-4.1-mini", {}],
+    ["ft:gpt-4.1:acme::1", {}],
+    ["gpt-5-chat-latest", {}],
+    ["gpt-5.2", {}],
+    ["gpt-5.1", thinking("disabled")],
+    ["gpt-5.6-luna", thinking("disabled")],
+    ["my-own-model", thinking("low")],
+  ])("%s samples as it is asked to, with %j", (model, more) => {
+    const config = generation({ ...cool, ...more });
+    expect(bodyOf({ model, generation: config })).toMatchObject({ temperature: 0.2, top_p: 0.9 });
+    expect(warningsOf({ model, generation: config })).toEqual([]);
+  });
+
+  test.each([
+    ["gpt-5-mini", {}],
+    ["o3", {}],
+    ["gpt-5.2", thinking("low")],
+    ["gpt-5.6-luna", {}],
+    ["gpt-6-sol", thinking("disabled")],
+    ["gpt-7", {}],
+  ])("%s refuses sampling with %j, which is dropped with a warning", (model, more) => {
+    const config = generation({ ...cool, ...more });
+    expect(bodyOf({ model, generation: config })).not.toHaveProperty("temperature");
+    expect(bodyOf({ model, generation: config })).not.toHaveProperty("top_p");
+    const names = ["temperature", "topP"];
+    expect(warningsOf({ model, generation: config })).toEqual(
+      names.map((name) => `option-ignored config.generation.${name}`),
+    );
+  });
+
+  test("an effort that the target's options name decides about sampling, too", () => {
+    const options = { reasoning: { effort: "none" } };
+    expect(bodyOf({ generation: generation(cool), options })).toMatchObject({ temperature: 0.2 });
+  });
+
+  test.each([
+    ["gpt-6-astra", "max", "max", false],
+    ["gpt-6.1-sol", "disabled", "low", true],
+    ["gpt-6-luna", "disabled", "none", false],
+    ["gpt-5.5", "max", "xhigh", false],
+    ["gpt-5.5-pro", "minimal", "medium", false],
+    ["gpt-5.1", "max", "high", false],
+    ["gpt-5-pro", "low", "high", false],
+    ["gpt-5-nano", "disabled", "minimal", true],
+    ["gpt-5-nano", "minimal", "minimal", false],
+    ["o4-mini", "disabled", "low", true],
+    ["o4-mini", "max", "high", false],
+    ["gpt-5.6", "minimal", "low", false],
+  ] as const)("%s asked to think %s is asked for %s", (model, effort, word, clamped) => {
+    const config = generation({ reasoning: { hidden: true, effort } });
+    expect(bodyOf({ model, generation: config }).reasoning).toEqual({ effort: word });
+    const warning = "option-clamped config.generation.reasoning.effort";
+    expect(warningsOf({ model, generation: config })).toEqual(clamped ? [warning] : []);
+  });
+
+  test("any JSON object is asked for in words, too, unless the messages speak of it: the API insists", () => {
+    const outputFormat = { type: "json-object" } as const;
+    const first = {
+      type: "message",
+      role: "developer",
+      content: [{ type: "input_text", text: "Answer with a JSON object." }],
+    };
+    expect(bodyOf({ outputFormat, instructions: "Speak JSON." }).input[0]).toEqual(first);
+    const messages = [user({ type: "text", text: "Give me Json" })];
+    expect(bodyOf({ outputFormat, messages }).input).toHaveLength(1);
+    expect(bodyOf().input).toHaveLength(1);
   });
 
   test("a model that cannot reason is not asked to", () => {
