@@ -1,5 +1,6 @@
 import type { AudioFormat } from "../core/audio-format.ts";
-import { orAborted } from "../streams/abortable.ts";
+import { Watchdog } from "../streams/watchdog.ts";
+import { LogReader } from "./log-reader.ts";
 import { SampleReader } from "./sample-reader.ts";
 import type { TranscriptionInput } from "./transcription-event.ts";
 
@@ -25,7 +26,7 @@ export interface AudioReader {
   /** Where it starts in the caller's audio. */
   readonly startMs: number;
   /** Ends when the caller's side does. Throws the caller's own failure. */
-  readonly items: AsyncGenerator<LogItem, void, undefined>;
+  readonly items: AsyncIterable<LogItem>;
   close(): void;
 }
 
@@ -51,25 +52,25 @@ export class AudioLog {
   readonly #options: AudioLogOptions;
   readonly #iterator: AsyncIterator<TranscriptionInput>;
   readonly #samples: SampleReader;
-  readonly #readers = new Set<{ next: number }>();
+  readonly #readers = new Set<LogReader<LogItem>>();
   #entries: Entry[] = [];
   /** The number of the first entry; entries are numbered from the session's start. */
   #first = 0;
   #keeping: Keeping = "all";
-  /** Resolved when audio is let go of again. */
-  #room = Promise.withResolvers<void>();
   #heard = 0;
   #ended = false;
   #idle = false;
   #failed = false;
   #failure: unknown;
-  #pulling: Promise<void> | undefined;
-  #idleTimer: NodeJS.Timeout | undefined;
+  /** The caller was asked for more, and has not answered. */
+  #asked = false;
+  readonly #patience: Watchdog;
 
   constructor(options: AudioLogOptions) {
     this.#options = options;
     this.#iterator = options.source[Symbol.asyncIterator]();
     this.#samples = new SampleReader(options.format);
+    this.#patience = new Watchdog(() => this.#leave());
   }
 
   /** How much audio the caller has sent, as far as it was read. */
@@ -98,9 +99,7 @@ export class AudioLog {
 
   keep(keeping: Keeping): void {
     this.#keeping = keeping;
-    this.#trim();
-    this.#room.resolve();
-    this.#room = Promise.withResolvers();
+    this.#tellReaders();
   }
 
   /** What was heard before is final and will not be asked for again. Audio that was not yet read stays. */
@@ -114,31 +113,29 @@ export class AudioLog {
 
   /** For one target: what is kept, and then what comes. Nothing that it has not read is let go of until it is closed. */
   open(signal: AbortSignal): AudioReader {
-    const place = { next: this.#first };
-    this.#readers.add(place);
-    return {
-      startMs: this.startMs,
-      items: this.#read(place, signal),
-      close: () => void this.#readers.delete(place),
+    const items = new LogReader(this.#readable, this.#first, signal);
+    this.#readers.add(items);
+    const close = () => {
+      items.close();
+      this.#readers.delete(items);
     };
+    return { startMs: this.startMs, items, close };
   }
 
   /** Nobody asks for more. */
   close(): void {
-    clearTimeout(this.#idleTimer);
+    this.#patience[Symbol.dispose]();
   }
 
-  async *#read(place: { next: number }, signal: AbortSignal): AsyncGenerator<LogItem, void, undefined> {
-    for (;;) {
-      const entry = this.#entries[place.next - this.#first];
-      if (entry) {
-        place.next++;
-        yield this.#toItem(entry);
-      } else if (this.#failed) throw this.#failure;
-      else if (this.#ended) return;
-      else await orAborted(this.#more(), signal);
-    }
-  }
+  readonly #readable = {
+    at: (number: number): LogItem | undefined | null => {
+      const entry = this.#entries[number - this.#first];
+      if (entry) return this.#toItem(entry);
+      if (this.#failed) throw this.#failure;
+      return this.#ended ? null : undefined;
+    },
+    ask: () => this.#ask(),
+  };
 
   get #rate(): number {
     return this.#options.format.sampleRateHertz;
@@ -159,41 +156,47 @@ export class AudioLog {
   }
 
   /** One question to the caller at a time, whoever asks; it goes on when that one leaves. */
-  #more(): Promise<void> {
-    this.#pulling ??= this.#pull().finally(() => {
-      this.#pulling = undefined;
-    });
-    return this.#pulling;
+  #ask(): void {
+    if (this.#asked || (this.#keeping === "all" && this.#keptFrames > this.#maxFrames)) return;
+    this.#asked = true;
+    this.#patience.wait(this.#options.idleTimeoutMs);
+    this.#iterator.next().then(this.#take, this.#fail);
   }
 
-  async #pull(): Promise<void> {
+  readonly #take = ({ done, value }: IteratorResult<TranscriptionInput>): void => {
+    if (this.#idle) return; // it comes too late
+    this.#asked = false;
+    this.#patience.rest();
     try {
-      if (this.#keeping === "all" && this.#keptFrames > this.#maxFrames) return await this.#room.promise;
-      const input = await this.#nextInput();
-      if (input) this.#append(input);
-      else this.#end();
-      this.#trim();
+      if (done) this.#end();
+      else this.#append(value);
+      this.#tellReaders();
     } catch (error) {
-      this.#failed = true;
-      this.#failure = error;
-      this.#options.onFailure(error);
+      this.#fail(error);
     }
+  };
+
+  readonly #fail = (error: unknown): void => {
+    if (this.#idle) return;
+    this.#patience.rest();
+    this.#failed = true;
+    this.#failure = error;
+    this.#options.onFailure(error);
+    this.#tellReaders();
+  };
+
+  /** The caller has been idle for too long. */
+  #leave(): void {
+    this.#idle = true;
+    this.#end();
+    this.#tellReaders();
   }
 
-  /** Undefined at the end, and when the caller has been idle for too long. */
-  async #nextInput(): Promise<TranscriptionInput | undefined> {
-    const next = this.#iterator.next();
-    const { promise: idle, resolve } = Promise.withResolvers<"idle">();
-    this.#idleTimer = setTimeout(() => resolve("idle"), this.#options.idleTimeoutMs);
-    try {
-      const result = await Promise.race([next, idle]);
-      if (result !== "idle") return result.done ? undefined : result.value;
-      this.#idle = true;
-      next.catch(() => undefined); // whatever still comes of it comes too late
-      return undefined;
-    } finally {
-      clearTimeout(this.#idleTimer);
-    }
+  /** Lets go of what they have all read by then, and asks for more where that was not enough for one of them. */
+  #tellReaders(): void {
+    for (const reader of this.#readers) reader.look();
+    this.#trim();
+    for (const reader of this.#readers) if (reader.isWaiting) this.#ask();
   }
 
   #append(input: TranscriptionInput): void {
@@ -217,7 +220,7 @@ export class AudioLog {
     const piece = Math.ceil((this.#rate * pieceMs) / 1000);
     for (let at = 0; at < frames; at += piece) {
       const count = Math.min(piece, frames - at);
-      const bytes = data.subarray(at * this.#frameBytes, (at + count) * this.#frameBytes);
+      const bytes = count === frames ? data : data.subarray(at * this.#frameBytes, (at + count) * this.#frameBytes);
       this.#push({ type, start: this.#heard, frames: count, data: bytes });
     }
   }
@@ -244,7 +247,7 @@ export class AudioLog {
   /** Whether every reader is past the first entry. */
   #firstIsRead(): boolean {
     if (this.#entries.length === 0) return false;
-    for (const { next } of this.#readers) if (next <= this.#first) return false;
+    for (const { place } of this.#readers) if (place <= this.#first) return false;
     return true;
   }
 

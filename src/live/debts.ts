@@ -71,3 +71,21 @@ export async function* whileOwing<T>(
     await iterator.return?.();
   }
 }
+
+/**
+ * Passes on what the caller says. Whoever took some of it owes the question for more: a target that no longer asks has stalled,
+ * however it came to that. Not a generator, for what ../streams/tap.ts says of them.
+ */
+export function owingRoom<T>(input: AsyncIterable<T>, debts: Debts): AsyncIterable<T> {
+  const source = input[Symbol.asyncIterator]();
+  const owe = (result: IteratorResult<T>): IteratorResult<T> => {
+    if (!result.done) debts.owe("room");
+    return result;
+  };
+  const next = (): Promise<IteratorResult<T>> => {
+    debts.pay("room");
+    return source.next().then(owe);
+  };
+  const leave = async (): Promise<IteratorResult<T>> => (await source.return?.()) ?? { done: true, value: undefined };
+  return { [Symbol.asyncIterator]: () => ({ next, return: leave }) };
+}

@@ -1,5 +1,5 @@
 import { chooseInputFormat } from "../audio/choose-format.ts";
-import { type Converter, createConverter } from "../audio/convert.ts";
+import { createConverter } from "../audio/convert.ts";
 import type { CreateVoiceActivity } from "../audio/vad.ts";
 import type { AudioFormat } from "../core/audio-format.ts";
 import { LivellmError } from "../core/error.ts";
@@ -8,7 +8,7 @@ import type { ReadyTarget } from "../routing/plan.ts";
 import { Outbox } from "../streams/outbox.ts";
 import { linkedController } from "../streams/signals.ts";
 import type { AudioLog, AudioReader, LogItem } from "./audio-log.ts";
-import { Debts, whileOwing } from "./debts.ts";
+import { Debts, owingRoom, whileOwing } from "./debts.ts";
 import { bytesPerFrame } from "./sample-reader.ts";
 import { SessionClock } from "./session-clock.ts";
 import type { SessionEvent } from "./session-event.ts";
@@ -90,7 +90,7 @@ class LiveSession {
   /** What the target says. */
   async *events(): AsyncGenerator<SessionEvent, void, undefined> {
     const { target, debts, room, signal } = this.#options;
-    const events = target.use.capability.stream(this.#request(), this.#takenInput(), signal);
+    const events = target.use.capability.stream(this.#request(), owingRoom(this.#input(), room), signal);
     let finished = false;
     // To the end of the events, and not of what they tell: the adapter closes its socket properly after the last.
     for await (const event of whileOwing(whileOwing(events, debts, signal), room, signal)) {
@@ -112,25 +112,23 @@ class LiveSession {
     return { ...call.request, model, options, format: this.#format, turnDetection: this.#turns.ask };
   }
 
-  /** A target that no longer asks for what the caller says has stalled, however it came to that. */
-  async *#takenInput(): AsyncGenerator<LiveInput, void, undefined> {
-    const { room } = this.#options;
-    for await (const input of this.#input()) {
-      room.owe("room");
-      yield input;
-      room.pay("room");
-    }
-  }
-
   async *#input(): AsyncGenerator<LiveInput, void, undefined> {
     const { call, debts } = this.#options;
     if (this.#turns.listen) this.#listener = await this.#listen(this.#turns.listen);
     const converter = createConverter(call.format, this.#format);
     for await (const item of this.#audio.items) {
-      if (item.type === "audio") yield* this.#passAudio(item, converter);
-      else yield* this.#passEndTurn();
+      if (item.type === "end-turn") {
+        yield* this.#passEndTurn();
+        continue;
+      }
+      this.#countSent(item);
+      // Not by way of another generator: there is an item ten times a second for each session.
+      const data = converter.push(item.data);
+      if (data.length > 0) yield { type: "audio", data };
+      if (this.#listener) yield* this.#passHeard(await this.#listener.hear(item.data));
     }
-    yield* asAudio(converter.flush());
+    const rest = converter.flush();
+    if (rest.length > 0) yield { type: "audio", data: rest };
     this.#audioEnded = true;
     debts.owe("end");
   }
@@ -144,12 +142,9 @@ class LiveSession {
     return new TurnListener({ silence, format: call.format, voiceActivity });
   }
 
-  async *#passAudio({ data, start }: LogItem & { type: "audio" }, converter: Converter) {
-    const { call } = this.#options;
-    const frames = data.length / bytesPerFrame(call.format);
-    this.#clock.sentMs = ((start + frames) * 1000) / call.format.sampleRateHertz;
-    yield* asAudio(converter.push(data));
-    yield* this.#passHeard((await this.#listener?.hear(data)) ?? []);
+  #countSent({ data, start }: LogItem & { type: "audio" }): void {
+    const { format } = this.#options.call;
+    this.#clock.sentMs = ((start + data.length / bytesPerFrame(format)) * 1000) / format.sampleRateHertz;
   }
 
   async *#passHeard(heard: readonly Heard[]): AsyncGenerator<LiveInput, void, undefined> {
@@ -230,10 +225,6 @@ function formatFor(given: AudioFormat, target: Target): AudioFormat {
   if (format) return { ...format, sampleRateHertz: format.sampleRateHertz || given.sampleRateHertz };
   const message = `${target.kind}/${target.model} takes no live audio in a form that can be made of ${given.mimeType}`;
   throw new LivellmError("failed_precondition", "unsupported", message);
-}
-
-function* asAudio(data: Uint8Array): Generator<LiveInput, void, undefined> {
-  if (data.length > 0) yield { type: "audio", data };
 }
 
 function endedEarly({ kind, model }: Target): LivellmError {

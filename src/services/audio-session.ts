@@ -22,16 +22,15 @@ export async function openSession<M, S, T>(
   return { start, rest: restOf(iterator, read.input) };
 }
 
-async function* restOf<M, T>(
-  iterator: AsyncIterator<M>,
-  input: (message: M) => T | undefined,
-): AsyncGenerator<T, void, undefined> {
-  for (;;) {
-    const { done, value } = await iterator.next();
-    if (done) return;
+/** Not a generator, for what ../streams/tap.ts says of them: a session may send hundreds of messages a second. */
+function restOf<M, T>(iterator: AsyncIterator<M>, input: (message: M) => T | undefined): AsyncIterable<T> {
+  const next = (): Promise<IteratorResult<T, undefined>> => iterator.next().then(pass);
+  const pass = ({ done, value }: IteratorResult<M>): IteratorResult<T, undefined> | ReturnType<typeof next> => {
+    if (done) return { done: true, value: undefined };
     const item = input(value);
-    if (item !== undefined) yield item;
-  }
+    return item === undefined ? next() : { done: false, value: item };
+  };
+  return { [Symbol.asyncIterator]: () => ({ next }) };
 }
 
 async function within<T>(next: Promise<T>, timeoutMs: number): Promise<T> {

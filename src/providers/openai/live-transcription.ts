@@ -48,7 +48,7 @@ async function* listen(
     if (next.from === "caller") await microphone.take(next.input);
     if (next.from === "caller-end") await microphone.end();
     if (next.from === "vendor") readEvent(hearing, next.message);
-    yield* takeEvents(hearing);
+    for (const told of takeEvents(hearing)) yield told;
     if (isComplete(hearing)) return yield { type: "finished", usage: hearing.usage };
   }
   throw await session.closedBefore("the last transcript");
@@ -75,10 +75,10 @@ class Microphone {
     this.#isManual = turnDetection.mode === "manual";
   }
 
-  async take(input: LiveInput): Promise<void> {
+  take(input: LiveInput): Promise<void> {
     if (input.type === "commit") return this.#endTurn();
     this.#sentBytes += input.data.length;
-    await this.#append(input.data);
+    return this.#append(input.data);
   }
 
   /**
@@ -90,8 +90,8 @@ class Microphone {
     await this.#session.send({ type: "input_audio_buffer.clear" } satisfies InputAudioBufferClearEvent);
   }
 
-  async #append(audio: Uint8Array): Promise<void> {
-    if (audio.length > 0) await this.#session.append(audio);
+  #append(audio: Uint8Array): Promise<void> {
+    return audio.length > 0 ? this.#session.append(audio) : Promise.resolve();
   }
 
   /** Each commit of the caller's ends one turn; a server that finds turns has ended that of an empty buffer itself. */
