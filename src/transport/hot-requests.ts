@@ -106,12 +106,10 @@ export class RequestStream implements AsyncIterableIterator<Message, undefined> 
   }
 
   next(): Promise<IteratorResult<Message, undefined>> {
-    const bytes = this.#ready.shift();
-    if (bytes !== undefined) return this.#hand(bytes);
-    if (this.#error !== undefined) return Promise.reject(this.#error);
-    if (this.#over) return Promise.resolve({ done: true, value: undefined });
-    this.#waiting = Promise.withResolvers();
-    return this.#waiting.promise;
+    const waiting = Promise.withResolvers<IteratorResult<Message, undefined>>();
+    this.#waiting = waiting;
+    this.#wake();
+    return waiting.promise;
   }
 
   /** The handler has heard enough; what still comes is dropped, so that the connection's window stays open. */
@@ -127,10 +125,10 @@ export class RequestStream implements AsyncIterableIterator<Message, undefined> 
     return this;
   }
 
-  async #hand(bytes: Uint8Array): Promise<IteratorResult<Message, undefined>> {
+  #hand(bytes: Uint8Array): Message {
     this.#readyBytes -= bytes.length;
     if (this.#readyBytes <= readAheadBytes && this.#stream.isPaused()) this.#stream.resume();
-    return { done: false, value: this.#read(bytes) };
+    return this.#read(bytes);
   }
 
   #take(chunk: Buffer): void {
@@ -167,6 +165,13 @@ export class RequestStream implements AsyncIterableIterator<Message, undefined> 
     const waiting = this.#waiting;
     if (!waiting || (this.#ready.length === 0 && !this.#over)) return;
     this.#waiting = undefined;
-    this.next().then(waiting.resolve, waiting.reject);
+    const bytes = this.#ready.shift();
+    try {
+      if (bytes !== undefined) waiting.resolve({ done: false, value: this.#hand(bytes) });
+      else if (this.#error !== undefined) waiting.reject(this.#error);
+      else waiting.resolve({ done: true, value: undefined });
+    } catch (error) {
+      waiting.reject(error);
+    }
   }
 }
