@@ -1,4 +1,5 @@
 import { LivellmError } from "../core/error.ts";
+import type { JsonObject } from "../core/json.ts";
 import type { Capabilities, Capability } from "../core/provider.ts";
 import type { Route } from "../core/route.ts";
 import { noSuchProvider } from "./check-route.ts";
@@ -42,13 +43,25 @@ export function planTarget<C extends Capability>(
     kind: kind.kind,
     model: target.model,
     voice: target.voice,
-    options: { ...config?.defaultOptions, ...target.options },
+    ...optionsOf(target, config?.defaultOptions),
     attemptTimeoutMs: target.attemptTimeoutMs ?? route.attemptTimeoutMs ?? planning.attemptTimeoutMs,
     contextPolicy:
       target.contextPolicy ?? config?.models.find(({ model }) => fitsPattern(target.model, model))?.contextPolicy,
     ...(pricing && { pricing }),
     ...(config && { health: health.target(config, known?.id ?? target.model) }),
     use: useOf(leased, target.model, planning.capability),
+  };
+}
+
+function optionsOf(
+  { options }: IndexedTarget,
+  defaults: JsonObject | undefined,
+): Pick<PlannedTarget, "options" | "defaultedOptions"> {
+  const names = defaults ? Object.keys(defaults) : [];
+  if (names.length === 0) return { options };
+  return {
+    options: { ...defaults, ...options },
+    defaultedOptions: names.filter((name) => !Object.hasOwn(options, name)),
   };
 }
 

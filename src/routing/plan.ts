@@ -19,6 +19,8 @@ export interface PlannedTarget<C extends Capability = Capability> {
   readonly voice: string;
   /** The provider's default options with the target's own over them. */
   readonly options: JsonObject;
+  /** The keys of those that the provider's default options brought; absent where it has none. */
+  readonly defaultedOptions?: readonly string[];
   readonly attemptTimeoutMs: number;
   readonly contextPolicy?: ContextPolicy;
   /** What the model costs, where known. */

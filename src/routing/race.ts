@@ -4,6 +4,7 @@ import type { Attempt } from "../core/route.ts";
 import { type AttemptCall, nameOf, RunningAttempt, reportUnused, type Settled } from "./attempt.ts";
 import type { FallbackEvent } from "./fallback-event.ts";
 import type { CallWatch } from "./health.ts";
+import { placedFailure } from "./placed-failure.ts";
 import type { Plan, PlannedTarget, ReadyTarget } from "./plan.ts";
 import { tellsUsage } from "./priced-output.ts";
 
@@ -163,7 +164,7 @@ export class Race<C extends Capability, T> {
 
   async #failed(attempt: RunningAttempt<C, T>, error: unknown): Promise<void> {
     this.#running.delete(attempt);
-    const failure = placed(asLivellmError(error), attempt.target);
+    const failure = placedFailure(asLivellmError(error), attempt.target);
     if (!this.#signal.aborted) attempt.fail(failure);
     await attempt.stop(superseded);
     if (this.#signal.aborted) {
@@ -232,25 +233,6 @@ function isReady<C extends Capability>(target: PlannedTarget<C>): target is Read
  */
 function mayFallBack({ reason }: LivellmError, target: PlannedTarget): boolean {
   return reason !== "invalid_request" && !(reason === "permission_denied" && target.provider === "");
-}
-
-/** With the place in the request of what is at fault: an address that may not be called, or a field of the target. */
-function placed(failure: LivellmError, target: PlannedTarget): LivellmError {
-  if (failure.reason === "permission_denied") return withAddress(failure, target);
-  const { violations } = failure.facts;
-  if (!violations?.some(({ field }) => field.startsWith(anyTarget))) return failure;
-  const inPlace = (text: string) => text.replaceAll(anyTarget, `route.targets[${target.index}]`);
-  const inRequest = violations.map((violation) => ({ ...violation, field: inPlace(violation.field) }));
-  return failure.with({ violations: inRequest }, inPlace(failure.message));
-}
-
-/** What adapters write for the target they are called as, which they do not know the position of. */
-const anyTarget = "route.targets[]";
-
-function withAddress(failure: LivellmError, target: PlannedTarget): LivellmError {
-  if (target.provider !== "") return failure.with({}, `${nameOf(target)}: ${failure.message}`);
-  const field = `route.targets[${target.index}].inlineProvider.baseUrl`;
-  return failure.with({ metadata: { field } }, `${field}: ${failure.message}`);
 }
 
 function asLivellmError(error: unknown): LivellmError {

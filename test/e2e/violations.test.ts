@@ -63,6 +63,19 @@ test("an option that a provider does not take is found at its place in the route
   expect(message).toMatch(/^route\.targets\[1\]\.options\.model: /);
 });
 
+test("default options that a provider does not take are no fault of the caller, and the next target is tried", async () => {
+  const provider = { id: "misconfigured", kind: "local", defaultOptions: { repeat: 2, no_such: 1 } };
+  await call("ProvidersService/CreateProvider", { provider });
+  const target = { provider: "misconfigured", model: "echo" };
+  const alone = await run({ route: { targets: [target] }, messages: [{ text: "hi" }] });
+  expect([alone.status, alone.fields]).toEqual([400, undefined]);
+  expect(alone.message).toMatch(/^the defaultOptions of the provider misconfigured cannot be used: no_such /);
+  const { status } = await run({ route: { targets: [target, { provider: "local" }] }, messages: [{ text: "hi" }] });
+  expect(status).toBe(200);
+  const own = await run({ route: { targets: [{ ...target, options: { no_such: 2 } }] }, messages: [{ text: "hi" }] });
+  expect(own.fields).toEqual(["route.targets[0].options.no_such"]);
+});
+
 test("a provider and a route that are to be added, wrong in form and in content, are told all of it", async () => {
   const headers = { host: "x" };
   const provider = { id: "not an id", kind: "opneai", baseUrl: "http://me:secret@host/v1", headers };
@@ -91,7 +104,8 @@ async function call(method: string, request: object) {
   const text = await answer.text();
   const { message, details } = JSON.parse(text) as {
     message: string;
-    details: { debug: { fieldViolations: { field: string }[] } }[];
+    details?: { debug: { fieldViolations?: { field: string }[] } }[];
   };
-  return { status: answer.status, fields: details[0]?.debug.fieldViolations.map(({ field }) => field), message, text };
+  const fields = details?.[0]?.debug.fieldViolations?.map(({ field }) => field);
+  return { status: answer.status, fields, message, text };
 }
