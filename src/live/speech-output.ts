@@ -4,6 +4,7 @@ import { createFramer, type Framer } from "../audio/frames.ts";
 import { plainMediaType } from "../audio/media-type.ts";
 import { wavHeader } from "../audio/wav.ts";
 import { type AudioFormat, isHeaderless } from "../core/audio-format.ts";
+import { LivellmError } from "../core/error.ts";
 import type { Warning } from "../core/route.ts";
 import { bytesPerFrame } from "./sample-reader.ts";
 
@@ -72,14 +73,14 @@ export class SpeechOutput {
     const samples = this.#samples;
     if (!samples) return withBytes([bytes]);
     this.#converter ??= createConverter(this.#from, samples);
-    return this.#cut(this.#converter.push(bytes));
+    return this.#cut(madeBy(this.#converter, (converter) => converter.push(bytes)));
   }
 
   /** The end of a stretch: the rest of it, the last piece shorter than the others. */
   flush(): Pieces {
     const converter = this.#converter;
     this.#converter = undefined;
-    const last = converter ? this.#cut(converter.flush()) : [];
+    const last = converter ? this.#cut(madeBy(converter, (one) => one.flush())) : [];
     const rest = this.#framer?.flush() ?? [];
     this.#count(rest);
     return [...last, ...rest];
@@ -125,6 +126,17 @@ export class SpeechOutput {
     if (!samples || !this.#headerPending || pieces.length === 0) return pieces;
     this.#headerPending = false;
     return [wavHeader(samples), ...pieces];
+  }
+}
+
+/** Audio that cannot be read is the provider's fault here, and never the caller's. */
+function madeBy(converter: Converter, make: (converter: Converter) => Uint8Array): Uint8Array {
+  try {
+    return make(converter);
+  } catch (error) {
+    if (!(error instanceof LivellmError)) throw error;
+    const message = `the provider sent other audio than it was asked for: ${error.message}`;
+    throw new LivellmError("internal", "bad_provider_response", message, { cause: error });
   }
 }
 

@@ -176,6 +176,31 @@ describe("SpeakStream", () => {
     expect(error?.code).toBe(14);
   });
 
+  test("audio that is not what it was asked to be is the provider's failure, and the next target speaks", async () => {
+    const wav = { mimeType: "audio/wav", sampleRateHertz: 0, channelCount: 1 };
+    const lies = () =>
+      createVoice(
+        async function* () {
+          yield { type: "response", format: wav };
+          yield { type: "audio", data: Buffer.from("ID3\x04 this is an MP3 file, and longer than a header") };
+          yield { type: "finished", usage: {} };
+        },
+        { formats: [wav] },
+      );
+    await using gateway = await startVoiceGateway({
+      a: { speech: lies() },
+      b: { speech: createVoice(speaks(pcm24k, 50)) },
+    });
+    const config = { format: { mimeType: "audio/pcm", sampleRateHertz: 24_000 } };
+    const alone = await speak(gateway, { route: routeTo("a"), config });
+    expect([alone.error?.code, alone.error?.rawMessage]).toEqual([
+      13,
+      expect.stringContaining("the provider sent other audio than it was asked for: the WAV audio cannot be read"),
+    ]);
+    const { events } = await speak(gateway, { route: routeTo("a", "b"), config });
+    expect(all(events, "started")).toMatchObject([{ routeResult: { targetIndex: 1 } }]);
+  });
+
   test("what has a form of its own is passed on, and its length is not known", async () => {
     const mp3 = { mimeType: "audio/mpeg", sampleRateHertz: 0, channelCount: 1 };
     const voice = createVoice(speaks(mp3, 50), { formats: [pcm24k, mp3] });
