@@ -179,6 +179,7 @@ describe("completions", () => {
     [{ max_tokens: 0 }, "greater_than_equal"],
     [{ messages: "Hi" }, "list_type"],
     [{ messages: [{ role: "user", content: [{ type: "hologram" }] }] }, "enum"],
+    [{ messages: [{ role: "user", content: [{ type: "image_url", image_url: "not base64" }] }] }, "value_error"],
   ])("refuse %j", async (more, type) => {
     const { status, text } = await complete(more);
     expect([status, JSON.parse(text)]).toMatchObject([422, { detail: [{ type }] }]);

@@ -1,5 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { PartSchema } from "../../../gen/livellm/v1/message_pb.ts";
+import { base64 } from "../agent-messages.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
 import { type At, below, invalid, type Reader, report } from "../schema.ts";
 
@@ -57,7 +58,13 @@ function filePart(type: string, part: JsonObject, at: At): PartInit | typeof inv
   const data = textOf(nested) ?? textOf(facts.url) ?? textOf(facts.data);
   if (data === undefined) return report(below(at, "data"), { type: "missing", msg: "Field required", input: part });
   const mimeType = textOf(facts.mime_type) ?? audioType(textOf(facts.format)) ?? usualTypes[type] ?? "";
+  if (!isAddress(data) && base64(data, below(at, "data")) === invalid) return invalid;
   return mediaPart(data, mimeType, textOf(facts.filename) ?? "");
+}
+
+/** A `data:` URI is one. */
+function isAddress(data: string): boolean {
+  return /^[a-z]+:/i.test(data);
 }
 
 /** The old system read the file with its own rights, whoever asked. */
@@ -76,7 +83,7 @@ function audioType(format: string | undefined): string | undefined {
 
 /** A `data:` URI and an address go on as they are; anything else is base64. */
 function mediaPart(data: string, mimeType: string, filename: string): PartInit {
-  if (/^[a-z]+:/i.test(data)) {
+  if (isAddress(data)) {
     return {
       content: {
         case: "media",
