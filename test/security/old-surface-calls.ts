@@ -96,7 +96,7 @@ function v1Calls(url: string, vendorUrl: string): readonly OldCall[] {
     form("v1: a recording", `${url}/audio/transcribe`, { model: "m-1" }, headers),
     failing(post("v1: a closed port", `${url}/agent/run`, ask, { ...headers, "x-base-url": closedPort })),
     failing(post("v1: metadata", `${url}/agent/run`, ask, { ...headers, "x-base-url": "http://169.254.169.254/v1" })),
-    post("v1: a password in the address", `${url}/agent/run`, ask, { ...headers, "x-base-url": withPassword }),
+    failing(post("v1: a password in the address", `${url}/agent/run`, ask, { ...headers, "x-base-url": withPassword })),
   ];
 }
 
