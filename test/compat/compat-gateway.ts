@@ -43,7 +43,7 @@ import { listen } from "../../src/transport/listener.ts";
 import { createMessageSockets } from "../../src/transport/message-socket.ts";
 import { createFetch } from "../../src/upstream/fetch.ts";
 import { createUpstream } from "../../src/upstream/upstream.ts";
-import { bareDraft } from "../store/provider-drafts.ts";
+import { bareConfig } from "../store/provider-drafts.ts";
 import { projectRoot } from "../support/gateway.ts";
 
 export interface CompatGateway extends AsyncDisposable {
@@ -62,16 +62,8 @@ export async function startCompatGateway(
   const engine = createLocalEngine(path.join(projectRoot, ".local-engine"));
   const kinds = new Map(providerKinds(engine).map((kind) => [kind.kind, kind]));
   const store = await openStore("sqlite::memory:", createSealer(randomBytes(32)));
-  const time = new Date(0);
-  const local = {
-    ...bareDraft("local"),
-    kind: "local",
-    readOnly: true,
-    createTime: time,
-    updateTime: time,
-    revision: "1",
-  };
-  const registry = await createProviderRegistry({ store, configured: [local], kinds, warn: () => undefined });
+  const configured = [bareConfig("local")];
+  const registry = await createProviderRegistry({ store, configured, kinds, warn: () => undefined });
   const pool = new ProviderPool(({ apiKey, headers }) =>
     createUpstream({ connectTimeoutMs: 1_000, secrets: [...(apiKey ? [apiKey] : []), ...Object.values(headers)] }),
   );

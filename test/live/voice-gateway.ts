@@ -17,6 +17,7 @@ import { callOriginKey } from "../../src/transport/call-origin.ts";
 import { createHttpHandler } from "../../src/transport/http-handler.ts";
 import { listen } from "../../src/transport/listener.ts";
 import { createUpstream } from "../../src/upstream/upstream.ts";
+import { bareConfig } from "../store/provider-drafts.ts";
 
 /** Providers by id: what each can do, or a configuration that differs from the usual one. */
 export type Providers = Readonly<Record<string, Capabilities & { readonly config?: Partial<ProviderConfig> }>>;
@@ -108,33 +109,9 @@ function directoryOf(providers: Providers): ProviderDirectory {
     create: () => providers[name] ?? {},
   });
   return {
-    get: (id) => (providers[id] ? { ...plainConfig(id), ...providers[id].config } : undefined),
+    get: (id) => (providers[id] ? bareConfig(id, { kind: id, displayName: id, ...providers[id].config }) : undefined),
     ids: () => Object.keys(providers),
     kind: (name) => (providers[name] ? kindOf(name) : undefined),
     kinds: () => Object.keys(providers),
-  };
-}
-
-function plainConfig(id: string): ProviderConfig {
-  const time = new Date(0);
-  return {
-    id,
-    kind: id,
-    displayName: id,
-    baseUrl: "",
-    headers: {},
-    allowedModels: [],
-    blockedModels: [],
-    defaultOptions: {},
-    labels: {},
-    disabled: false,
-    readOnly: true,
-    createTime: time,
-    updateTime: time,
-    revision: "1",
-    defaultModel: "",
-    fallbackModel: "",
-    models: [],
-    settings: {},
   };
 }

@@ -16,6 +16,7 @@ import { callOriginKey } from "../../src/transport/call-origin.ts";
 import { createHttpHandler } from "../../src/transport/http-handler.ts";
 import { listen } from "../../src/transport/listener.ts";
 import { createUpstream } from "../../src/upstream/upstream.ts";
+import { bareConfig } from "../store/provider-drafts.ts";
 
 /** A configured provider: its kind, and where its vendor is. */
 export interface ImageProvider {
@@ -97,26 +98,5 @@ function directoryOf(providers: Readonly<Record<string, ImageProvider>>): Provid
 }
 
 function configOf(id: string, { kind, baseUrl, settings = {} }: ImageProvider): ProviderConfig {
-  const time = new Date(0);
-  return {
-    id,
-    kind: kind.kind,
-    displayName: id,
-    apiKey: new Secret("key-1234"),
-    baseUrl,
-    headers: {},
-    allowedModels: [],
-    blockedModels: [],
-    defaultOptions: {},
-    labels: {},
-    disabled: false,
-    readOnly: true,
-    createTime: time,
-    updateTime: time,
-    revision: "1",
-    defaultModel: "",
-    fallbackModel: "",
-    models: [],
-    settings,
-  };
+  return bareConfig(id, { kind: kind.kind, displayName: id, apiKey: new Secret("key-1234"), baseUrl, settings });
 }

@@ -28,7 +28,7 @@ import { callOriginKey } from "../../src/transport/call-origin.ts";
 import { createHttpHandler } from "../../src/transport/http-handler.ts";
 import { listen } from "../../src/transport/listener.ts";
 import { createUpstream } from "../../src/upstream/upstream.ts";
-import { bareDraft } from "../store/provider-drafts.ts";
+import { bareConfig } from "../store/provider-drafts.ts";
 
 /** A provider of a kind of its own. */
 export interface ScriptedProvider {
@@ -175,8 +175,7 @@ function answer(text: string): readonly ChatEvent[] {
 }
 
 function configOf(id: string, { config }: ScriptedProvider): ProviderConfig {
-  const time = new Date(0);
-  return { ...bareDraft(id), kind: id, readOnly: true, createTime: time, updateTime: time, revision: "1", ...config };
+  return bareConfig(id, { kind: id, ...config });
 }
 
 /** A provider whose answers depend on a switch. */

@@ -1,3 +1,4 @@
+import type { ProviderConfig } from "../../src/core/provider.ts";
 import { Secret } from "../../src/core/secret.ts";
 import type { ProviderDraft } from "../../src/store/provider-store.ts";
 
@@ -60,4 +61,10 @@ export function bareDraft(id: string): ProviderDraft {
     models: [],
     settings: {},
   };
+}
+
+/** The same as a server's own configuration has it. */
+export function bareConfig(id: string, changes: Partial<ProviderConfig> = {}): ProviderConfig {
+  const time = new Date(0);
+  return { ...bareDraft(id), readOnly: true, createTime: time, updateTime: time, revision: "1", ...changes };
 }

@@ -1,4 +1,7 @@
 import type { ConversationEvent, ConversationInput, ConversationRequest, Live } from "../../src/core/live.ts";
+import type { ProviderKind } from "../../src/core/provider.ts";
+import { Secret } from "../../src/core/secret.ts";
+import { createUpstream } from "../../src/upstream/upstream.ts";
 import { conversationRequest } from "../live/conversation-request.ts";
 
 /** What a caller says, or something that a test does in between. */
@@ -34,6 +37,20 @@ export async function converseWith(
   } catch (error) {
     return { events, error };
   }
+}
+
+/** The same with an adapter that is made for it, as the gateway makes it. */
+export async function converseAt(
+  kind: ProviderKind,
+  baseUrl: string,
+  call: Conversing,
+): ReturnType<typeof converseWith> {
+  const apiKey = new Secret("live-secret-key");
+  const upstream = createUpstream({ connectTimeoutMs: 5_000, secrets: [apiKey] });
+  const { live } = kind.create({ apiKey, baseUrl, headers: {}, settings: {} }, upstream);
+  const result = await converseWith(live, call);
+  await upstream.close();
+  return result;
 }
 
 export const written = (text: string): ConversationInput => ({ type: "text", text });

@@ -44,6 +44,11 @@ export interface FakeServerOptions {
   readonly forgets?: boolean;
 }
 
+/** Sends one message after the other. */
+export function sendAll(session: FakeSession, ...messages: readonly Message[]): void {
+  for (const message of messages) session.send(message);
+}
+
 /** A vendor of WebSocket sessions: a real server on a port of its own. */
 export async function startFakeServer(options: FakeServerOptions): Promise<FakeServer> {
   const sessions: FakeSession[] = [];

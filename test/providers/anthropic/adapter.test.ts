@@ -6,7 +6,8 @@ import { cancelled } from "../../../src/core/error.ts";
 import { anthropic } from "../../../src/providers/anthropic/index.ts";
 import { createSettingsCheck } from "../../../src/providers/settings.ts";
 import { startVendor, type VendorAnswer, type VendorServer } from "../../support/vendor-server.ts";
-import { buildProvider, runStream, runWhole, startAimock } from "../openai-compatible/provider.ts";
+import { expectAnswersOfAimock, startAimock } from "../openai-compatible/aimock.ts";
+import { buildProvider, runStream, runWhole } from "../openai-compatible/provider.ts";
 import { assemble, callsOf, fixture, textOf } from "../openai-compatible/reading.ts";
 import { chatRequest, generation, media, result, user } from "../openai-compatible/request.ts";
 
@@ -316,24 +317,9 @@ async function* inTwo(bytes: Buffer, at: number) {
 test("an independent vendor: text, a tool call, reasoning, stream and unary alike", async () => {
   await using mock = await startAimock();
   await using provider = buildProvider(anthropic, { baseUrl: mock.url, apiKey: "mock" });
-  const both = async (prompt: string) => [
-    await runWhole(provider.chat, say(prompt)),
-    assemble(await provider.chat.generate(say(prompt), signal)),
-  ];
-  for (const answer of await both("hello")) {
-    expect(textOf(answer)).toBe("Hi there, how are you?");
-    expect(answer.finished?.finishReason).toBe("stop");
-  }
-  for (const answer of await both("weather")) {
-    expect(callsOf(answer)).toEqual([{ id: "call_w", name: "get_weather", argumentsJson: '{"city":"Zürich"}' }]);
-    expect(answer.finished?.finishReason).toBe("tool_calls");
-  }
-  for (const answer of await both("think")) {
+  for (const answer of await expectAnswersOfAimock(provider.chat, say)) {
     expect(textOf(answer)).toBe("Forty-two.");
     expect(textOf(answer, "reasoning")).toBe("Let me think.");
     expect(answer.parts[0]?.providerState?.providerKind).toBe("anthropic");
   }
-  expect((await runStream(provider.chat, say("limit"))).error).toMatchObject({ reason: "rate_limited" });
-  const broken = await runStream(provider.chat, say("broken"));
-  expect(broken.error).toMatchObject({ code: "unavailable", reason: "stream_broken" });
 });

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { cancelled } from "../../../src/core/error.ts";
 import { google } from "../../../src/providers/google/index.ts";
 import { startVendor } from "../../support/vendor-server.ts";
-import { buildProvider, runStream, runWhole, startAimock } from "../openai-compatible/provider.ts";
+import { expectAnswersOfAimock, startAimock } from "../openai-compatible/aimock.ts";
+import { buildProvider, runStream, runWhole } from "../openai-compatible/provider.ts";
 import { assemble, callsOf, fixture, textOf } from "../openai-compatible/reading.ts";
 import { chatRequest, result, user } from "../openai-compatible/request.ts";
 import { body } from "./reading.ts";
@@ -271,22 +272,7 @@ describe("models", () => {
 test("aimock as the vendor: text, a tool call, reasoning, stream and unary alike", async () => {
   await using mock = await startAimock();
   await using provider = buildProvider(google, { baseUrl: mock.url, apiKey: "mock" });
-  const both = async (prompt: string) => [
-    await runWhole(provider.chat, say(prompt)),
-    assemble(await provider.chat.generate(say(prompt), signal)),
-  ];
-  for (const answer of await both("hello")) {
-    expect(textOf(answer)).toBe("Hi there, how are you?");
-    expect(answer.finished?.finishReason).toBe("stop");
-  }
-  for (const answer of await both("weather")) {
-    expect(callsOf(answer)).toEqual([{ id: "call_w", name: "get_weather", argumentsJson: '{"city":"Zürich"}' }]);
-    expect(answer.finished?.finishReason).toBe("tool_calls");
-  }
-  for (const answer of await both("think")) {
+  for (const answer of await expectAnswersOfAimock(provider.chat, say)) {
     expect(textOf(answer, "reasoning") + textOf(answer)).toBe("Let me think.Forty-two.");
   }
-  expect((await runStream(provider.chat, say("limit"))).error).toMatchObject({ reason: "rate_limited" });
-  const broken = await runStream(provider.chat, say("broken"));
-  expect(broken.error).toMatchObject({ code: "unavailable", reason: "stream_broken" });
 });

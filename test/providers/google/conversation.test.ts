@@ -2,12 +2,10 @@ import { GoogleGenAI, Modality } from "@google/genai";
 import { describe, expect, test } from "vitest";
 import { LivellmError } from "../../../src/core/error.ts";
 import type { ConversationEvent } from "../../../src/core/live.ts";
-import { Secret } from "../../../src/core/secret.ts";
 import { google } from "../../../src/providers/google/index.ts";
-import { createUpstream } from "../../../src/upstream/upstream.ts";
 import {
   type Conversing,
-  converseWith,
+  converseAt,
   forEver,
   spoken,
   typesOf,
@@ -15,7 +13,13 @@ import {
   wordsOf,
   written,
 } from "../../support/conversing.ts";
-import { type FakeServer, type FakeSession, type Message, startFakeServer } from "../../support/fake-sessions.ts";
+import {
+  type FakeServer,
+  type FakeSession,
+  type Message,
+  sendAll,
+  startFakeServer,
+} from "../../support/fake-sessions.ts";
 
 const textModel = "gemini-2.0-flash-exp";
 const pcm16k = { mimeType: "audio/pcm", sampleRateHertz: 16_000, channelCount: 1 };
@@ -47,10 +51,6 @@ const over = { serverContent: { turnComplete: true }, usageMetadata: { promptTok
 const resumable = (newHandle: string) => ({ sessionResumptionUpdate: { newHandle, resumable: true } });
 const busy = { sessionResumptionUpdate: { resumable: false } };
 
-function sendAll(session: FakeSession, ...messages: readonly Message[]): void {
-  for (const message of messages) session.send(message);
-}
-
 /** Says each text again. */
 const echoes: Act = (message, session) => {
   const text = textIn(message);
@@ -58,14 +58,8 @@ const echoes: Act = (message, session) => {
   for (const answer of [says(text), generated, over]) session.send(answer);
 };
 
-async function talk(server: FakeServer, call: Conversing) {
-  const apiKey = new Secret("AIzaLiveSecretKey");
-  const upstream = createUpstream({ connectTimeoutMs: 5_000, secrets: [apiKey] });
-  const { live } = google.create({ apiKey, baseUrl: server.url, headers: {}, settings: {} }, upstream);
-  const result = await converseWith(live, { ...call, request: { model: textModel, ...call.request } });
-  await upstream.close();
-  return result;
-}
+const talk = (server: FakeServer, call: Conversing) =>
+  converseAt(google, server.url, { ...call, request: { model: textModel, ...call.request } });
 
 /** Resolves when the conversation has gone on to a second socket. */
 async function twoSessions(server: FakeServer): Promise<void> {
@@ -94,7 +88,7 @@ describe("a written conversation", () => {
       { type: "finished", usage: {} },
     ]);
     const [session] = server.sessions;
-    expect(session?.headers["x-goog-api-key"]).toBe("AIzaLiveSecretKey");
+    expect(session?.headers["x-goog-api-key"]).toBe("live-secret-key");
     expect(session?.url.href).not.toContain("AIza");
     expect(session?.received.slice(1)).toEqual([
       { clientContent: { turns: [{ role: "user", parts: [{ text: "Hello" }] }], turnComplete: true } },
@@ -110,7 +104,7 @@ describe("a written conversation", () => {
     const tool = { type: "function", name: "look_up", inputSchemaJson: '{"type":"object"}' } as const;
     await talk(server, { steps: [], request: { instructions: "Be kind.", generation, tools: [tool] } });
     const ai = new GoogleGenAI({
-      apiKey: "AIzaLiveSecretKey",
+      apiKey: "live-secret-key",
       httpOptions: { baseUrl: server.url, apiVersion: "v1beta" },
     });
     const session = server.nextSession().then(() => server.nextSession());

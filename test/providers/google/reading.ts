@@ -1,7 +1,7 @@
 import { type GenerateContentResponse, GoogleGenAI, type Part } from "@google/genai";
 import type { AnswerContext } from "../../../src/providers/google/chat-answer.ts";
 import { readGenerateContentStream } from "../../../src/providers/google/chat-stream.ts";
-import { assemble, fixture, type Reading, read } from "../openai-compatible/reading.ts";
+import { assemble, fixture, pieces, type Reading, read } from "../openai-compatible/reading.ts";
 
 export const kind = "google";
 
@@ -14,11 +14,6 @@ export function readBody(
   context: Partial<AnswerContext> = {},
 ): Promise<Reading> {
   return read(() => readGenerateContentStream(pieces(bytes, cuts), { kind, ...context }), new Uint8Array());
-}
-
-async function* pieces(bytes: Uint8Array, cuts: readonly number[]): AsyncGenerator<Uint8Array> {
-  const ends = [...cuts, bytes.length];
-  for (const [index, end] of ends.entries()) yield bytes.subarray(index === 0 ? 0 : ends[index - 1], end);
 }
 
 /** The answer in a fixture that holds a whole one. */

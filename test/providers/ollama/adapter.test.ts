@@ -4,7 +4,8 @@ import { cancelled } from "../../../src/core/error.ts";
 import { ollama } from "../../../src/providers/ollama/index.ts";
 import { createSettingsCheck } from "../../../src/providers/settings.ts";
 import { startVendor } from "../../support/vendor-server.ts";
-import { buildProvider, runStream, runWhole, startAimock } from "../openai-compatible/provider.ts";
+import { expectAnswersOfAimock, startAimock } from "../openai-compatible/aimock.ts";
+import { buildProvider, runStream, runWhole } from "../openai-compatible/provider.ts";
 import { assemble, callsOf, fixture, textOf } from "../openai-compatible/reading.ts";
 import { chatRequest, result, user } from "../openai-compatible/request.ts";
 import { body } from "./reading.ts";
@@ -142,19 +143,5 @@ describe("trouble", () => {
 test("an independent vendor: text and a tool call, stream and unary alike", async () => {
   await using mock = await startAimock();
   await using provider = buildProvider(ollama, { baseUrl: mock.url });
-  const both = async (prompt: string) => [
-    await runWhole(provider.chat, say(prompt)),
-    assemble(await provider.chat.generate(say(prompt), signal)),
-  ];
-  for (const answer of await both("hello")) {
-    expect(textOf(answer)).toBe("Hi there, how are you?");
-    expect(answer.finished?.finishReason).toBe("stop");
-  }
-  for (const answer of await both("weather")) {
-    expect(callsOf(answer)).toMatchObject([{ name: "get_weather", argumentsJson: '{"city":"Zürich"}' }]);
-    expect(answer.finished?.finishReason).toBe("tool_calls");
-  }
-  expect((await runStream(provider.chat, say("limit"))).error).toMatchObject({ reason: "rate_limited" });
-  const broken = await runStream(provider.chat, say("broken"));
-  expect(broken.error).toMatchObject({ code: "unavailable", reason: "stream_broken" });
+  await expectAnswersOfAimock(provider.chat, say, expect.any(String));
 });

@@ -6,9 +6,9 @@ import { readPull } from "../../../src/providers/ollama/pull.ts";
 import { readLines } from "../../../src/upstream/lines.ts";
 import { startVendor, type VendorAnswer, type VendorServer } from "../../support/vendor-server.ts";
 import { type BuiltProvider, buildProvider, runStream } from "../openai-compatible/provider.ts";
-import { assemble, textOf } from "../openai-compatible/reading.ts";
+import { assemble, pieces, textOf } from "../openai-compatible/reading.ts";
 import { chatRequest } from "../openai-compatible/request.ts";
-import { body, pieces } from "./reading.ts";
+import { body } from "./reading.ts";
 
 const request = chatRequest({ model: "llama3.2" });
 const { signal } = new AbortController();

@@ -1,7 +1,7 @@
 import type { AnswerContext } from "../../../src/providers/ollama/chat-answer.ts";
 import { readChatLines } from "../../../src/providers/ollama/chat-stream.ts";
 import { readLines } from "../../../src/upstream/lines.ts";
-import { assemble, fixture, type Reading, read } from "../openai-compatible/reading.ts";
+import { assemble, fixture, pieces, type Reading, read } from "../openai-compatible/reading.ts";
 
 export const body = (name: string): Buffer => fixture(`ollama/${name}.ndjson`);
 
@@ -13,11 +13,6 @@ export function readBody(
 ): Promise<Reading> {
   const whole = { warnings: [], hideReasoning: false, ...context };
   return read(() => readChatLines(readLines(pieces(bytes, cuts)), whole), new Uint8Array());
-}
-
-export async function* pieces(bytes: Uint8Array, cuts: readonly number[]): AsyncGenerator<Uint8Array> {
-  const ends = [...cuts, bytes.length];
-  for (const [index, end] of ends.entries()) yield bytes.subarray(index === 0 ? 0 : ends[index - 1], end);
 }
 
 /** The answer in a fixture that holds a whole one. */

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { cancelled } from "../../../src/core/error.ts";
 import { openaiCompatible } from "../../../src/providers/openai-compatible/index.ts";
 import { startVendor } from "../../support/vendor-server.ts";
-import { buildProvider, runStream, runWhole, startAimock } from "./provider.ts";
+import { expectAnswersOfAimock, startAimock } from "./aimock.ts";
+import { buildProvider, runStream, runWhole } from "./provider.ts";
 import { assemble, callsOf, fixture, textOf } from "./reading.ts";
 import { chatRequest, user } from "./request.ts";
 
@@ -136,34 +137,11 @@ async function* inTwo(bytes: Buffer, at: number) {
   yield bytes.subarray(at);
 }
 
-describe("aimock as the vendor", () => {
-  test("text, a tool call, reasoning, usage, stream and unary alike", async () => {
-    await using mock = await startAimock();
-    await using provider = buildProvider(openaiCompatible, { baseUrl: `${mock.url}/v1`, apiKey: "mock" });
-    const { signal } = new AbortController();
-    for (const [prompt, check] of [
-      ["hello", (answer) => expect(textOf(answer)).toBe("Hi there, how are you?")],
-      [
-        "weather",
-        (answer) => {
-          expect(callsOf(answer)).toEqual([{ id: "call_w", name: "get_weather", argumentsJson: '{"city":"Zürich"}' }]);
-          expect(answer.finished?.finishReason).toBe("tool_calls");
-        },
-      ],
-      ["think", (answer) => expect(textOf(answer, "reasoning") + textOf(answer)).toBe("Let me think.Forty-two.")],
-    ] satisfies [string, (answer: ReturnType<typeof assemble>) => void][]) {
-      check(await runWhole(provider.chat, say(prompt)));
-      check(assemble(await provider.chat.generate(say(prompt), signal)));
-    }
-    expect((await runWhole(provider.chat, say("hello"))).finished?.usage.outputTokens).toBeGreaterThan(0);
-  });
-
-  test("a refusal and a truncated stream", async () => {
-    await using mock = await startAimock();
-    await using provider = buildProvider(openaiCompatible, { baseUrl: `${mock.url}/v1` });
-    const limited = await runStream(provider.chat, say("limit"));
-    expect(limited.error).toMatchObject({ code: "resource_exhausted", reason: "rate_limited" });
-    const broken = await runStream(provider.chat, say("broken"));
-    expect(broken.error).toMatchObject({ code: "unavailable", reason: "stream_broken" });
-  });
+test("aimock as the vendor: text, a tool call, reasoning, usage, stream and unary alike", async () => {
+  await using mock = await startAimock();
+  await using provider = buildProvider(openaiCompatible, { baseUrl: `${mock.url}/v1`, apiKey: "mock" });
+  for (const answer of await expectAnswersOfAimock(provider.chat, say)) {
+    expect(textOf(answer, "reasoning") + textOf(answer)).toBe("Let me think.Forty-two.");
+  }
+  expect((await runWhole(provider.chat, say("hello"))).finished?.usage.outputTokens).toBeGreaterThan(0);
 });

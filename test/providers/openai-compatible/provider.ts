@@ -1,4 +1,3 @@
-import { LLMock } from "@copilotkit/aimock";
 import type { Chat, ChatRequest } from "../../../src/core/chat.ts";
 import type { JsonObject } from "../../../src/core/json.ts";
 import type { Models } from "../../../src/core/models.ts";
@@ -42,27 +41,4 @@ export async function runWhole(chat: Chat, request: ChatRequest) {
   const { events, error } = await runStream(chat, request);
   if (error) throw error;
   return assemble(events);
-}
-
-/** An independent vendor: @copilotkit/aimock. */
-export async function startAimock(): Promise<LLMock & AsyncDisposable> {
-  const mock = new LLMock({ port: 0 });
-  mock.onMessage("hello", { content: "Hi there, how are you?" });
-  mock.onMessage("weather", { toolCalls: [{ id: "call_w", name: "get_weather", arguments: '{"city":"Zürich"}' }] });
-  mock.onMessage("think", { content: "Forty-two.", reasoning: "Let me think." });
-  mock.onMessage("limit", {
-    error: { message: "Slow down", type: "rate_limit_error", code: "rate_limit_exceeded" },
-    status: 429,
-  });
-  mock.onMessage(
-    "broken",
-    { content: "This will never be finished, whatever you do." },
-    { truncateAfterChunks: 3, latency: 1 },
-  );
-  await mock.start();
-  return Object.assign(mock, {
-    [Symbol.asyncDispose]: async () => {
-      await mock.stop();
-    },
-  });
 }

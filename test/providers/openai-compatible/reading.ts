@@ -31,7 +31,8 @@ export async function read(reader: Reader, body: Uint8Array, cuts: readonly numb
   }
 }
 
-async function* pieces(body: Uint8Array, cuts: readonly number[]): AsyncGenerator<Uint8Array> {
+/** A body in pieces that end at the given offsets. */
+export async function* pieces(body: Uint8Array, cuts: readonly number[]): AsyncGenerator<Uint8Array> {
   const ends = [...cuts, body.length];
   for (const [index, end] of ends.entries()) yield body.subarray(index === 0 ? 0 : ends[index - 1], end);
 }

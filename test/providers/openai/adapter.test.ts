@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { openai } from "../../../src/providers/openai/index.ts";
 import { startVendor } from "../../support/vendor-server.ts";
-import { buildProvider, runStream, runWhole, startAimock } from "../openai-compatible/provider.ts";
-import { assemble, callsOf, fixture, textOf } from "../openai-compatible/reading.ts";
+import { expectAnswersOfAimock, startAimock } from "../openai-compatible/aimock.ts";
+import { buildProvider, runStream, runWhole } from "../openai-compatible/provider.ts";
+import { assemble, fixture, textOf } from "../openai-compatible/reading.ts";
 import { chatRequest, result, user } from "../openai-compatible/request.ts";
 
 const body = (name: string) => fixture(`openai/${name}.sse`);
@@ -96,25 +97,9 @@ describe("aimock as the vendor", () => {
     await using mock = await startAimock();
     const settings = { api };
     await using provider = buildProvider(openai, { baseUrl: `${mock.url}/v1`, apiKey: "mock", settings });
-    const { signal } = new AbortController();
-    const both = async (prompt: string) => [
-      await runWhole(provider.chat, say(prompt)),
-      assemble(await provider.chat.generate(say(prompt), signal)),
-    ];
-    for (const answer of await both("hello")) {
-      expect(textOf(answer)).toBe("Hi there, how are you?");
-      expect(answer.finished?.finishReason).toBe("stop");
-    }
-    for (const answer of await both("weather")) {
-      expect(callsOf(answer)).toEqual([{ id: "call_w", name: "get_weather", argumentsJson: '{"city":"Zürich"}' }]);
-      expect(answer.finished?.finishReason).toBe("tool_calls");
-    }
-    for (const answer of await both("think")) {
+    for (const answer of await expectAnswersOfAimock(provider.chat, say)) {
       expect(textOf(answer)).toBe("Forty-two.");
       if (api === "responses") expect(textOf(answer, "reasoning")).toBe("Let me think.");
     }
-    expect((await runStream(provider.chat, say("limit"))).error).toMatchObject({ reason: "rate_limited" });
-    const broken = await runStream(provider.chat, say("broken"));
-    expect(broken.error).toMatchObject({ code: "unavailable", reason: "stream_broken" });
   });
 });

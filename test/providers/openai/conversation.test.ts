@@ -1,12 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { LivellmError } from "../../../src/core/error.ts";
 import type { ConversationEvent } from "../../../src/core/live.ts";
-import { Secret } from "../../../src/core/secret.ts";
 import { openai } from "../../../src/providers/openai/index.ts";
-import { createUpstream } from "../../../src/upstream/upstream.ts";
 import {
   type Conversing,
-  converseWith,
+  converseAt,
   forEver,
   spoken,
   typesOf,
@@ -14,7 +12,13 @@ import {
   wordsOf,
   written,
 } from "../../support/conversing.ts";
-import { type FakeServer, type FakeSession, type Message, startFakeServer } from "../../support/fake-sessions.ts";
+import {
+  type FakeServer,
+  type FakeSession,
+  type Message,
+  sendAll,
+  startFakeServer,
+} from "../../support/fake-sessions.ts";
 
 const model = "gpt-realtime-2.1";
 const pcm24k = { mimeType: "audio/pcm", sampleRateHertz: 24_000, channelCount: 1 };
@@ -33,10 +37,6 @@ async function startFakeRealtime(act: Act = () => undefined): Promise<FakeServer
       };
     },
   });
-}
-
-function sendAll(session: FakeSession, ...events: readonly Message[]): void {
-  for (const event of events) session.send(event);
 }
 
 const created = { type: "response.created", response: { id: "resp_1", status: "in_progress" } };
@@ -62,15 +62,8 @@ function echoing(): Act {
   };
 }
 
-async function talk(server: FakeServer, call: Conversing) {
-  const apiKey = new Secret("sk-live-secret");
-  const upstream = createUpstream({ connectTimeoutMs: 5_000, secrets: [apiKey] });
-  const connection = { apiKey, baseUrl: `${server.url}/v1`, headers: {}, settings: {} };
-  const { live } = openai.create(connection, upstream);
-  const result = await converseWith(live, { ...call, request: { model, ...call.request } });
-  await upstream.close();
-  return result;
-}
+const talk = (server: FakeServer, call: Conversing) =>
+  converseAt(openai, `${server.url}/v1`, { ...call, request: { model, ...call.request } });
 
 const sent = (server: FakeServer) => server.sessions[0]?.received ?? [];
 const sentTypes = (server: FakeServer) => sent(server).map(({ type }) => type);
@@ -122,7 +115,7 @@ describe("a written conversation", () => {
     ]);
     const [session] = server.sessions;
     expect(session?.url.searchParams.get("model")).toBe(model);
-    expect(session?.headers.authorization).toBe("Bearer sk-live-secret");
+    expect(session?.headers.authorization).toBe("Bearer live-secret-key");
     expect(sent(server)[0]).toEqual({
       type: "session.update",
       session: {
