@@ -1,10 +1,17 @@
 import { renameSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
-import type { JsonObject } from "@bufbuild/protobuf";
 import { type FaultGateway, startFaultGateway } from "./fault-gateway.ts";
-import { type BackgroundCalls, startCalling } from "./store-calls.ts";
+import { runDiskFault } from "./run-disk-fault.ts";
+import { startCalling } from "./store-calls.ts";
 import { createAdministrator } from "./store-changes.ts";
 import { fillDisk, lockDatabase, makeStoreDisk, type StoreDisk } from "./store-disk.ts";
+import {
+  administer,
+  adminToken,
+  type StoreFaultResult,
+  type StoreFaultRun,
+  toldOtherwise,
+} from "./store-fault-result.ts";
 
 /** One way in which the database is taken away. */
 export interface StoreFault {
@@ -27,24 +34,6 @@ function moveAway({ file }: StoreDisk): Disposable {
   return { [Symbol.dispose]: () => renameSync(`${file}.away`, file) };
 }
 
-export interface StoreFaultResult {
-  readonly fault: string;
-  /** What callers saw meanwhile. */
-  readonly calls: ReturnType<BackgroundCalls["tally"]>;
-  /** How many changes an administrator has asked for. */
-  readonly changes: number;
-  /** What the administrator was told, or found afterwards, that is not as it has to be. */
-  readonly wrong: readonly string[];
-}
-
-export interface StoreFaultRun {
-  /** How long each fault goes on. */
-  readonly faultMs: number;
-  readonly onProgress?: (text: string) => void;
-}
-
-const adminToken = "the-administrator-of-the-store-faults";
-
 /** Each fault with a gateway of its own, as far as this machine lets it be done. */
 export async function runStoreFaults(run: StoreFaultRun): Promise<readonly StoreFaultResult[]> {
   const results: StoreFaultResult[] = [];
@@ -57,7 +46,8 @@ export async function runStoreFaults(run: StoreFaultRun): Promise<readonly Store
     results.push(await runStoreFault(fault, disk, run));
     run.onProgress?.(`${fault.name}: done`);
   }
-  return results;
+  const ofDisk = await runDiskFault(run);
+  return ofDisk ? [...results, ofDisk] : results;
 }
 
 async function runStoreFault(
@@ -93,10 +83,6 @@ async function runStoreFault(
   return { fault: fault.name, calls, changes: before.length + during.length + after.length, wrong };
 }
 
-function toldOtherwise(when: string, told: readonly string[], expected: readonly string[]): readonly string[] {
-  return told.filter((one) => !expected.includes(one)).map((one) => `${when} a change was told ${one}`);
-}
-
 /** What another process finds in the file, once the first was killed without a warning. */
 async function differencesAfterRestart(
   gateway: FaultGateway,
@@ -106,14 +92,4 @@ async function differencesAfterRestart(
   await gateway.end();
   await using again = await startFaultGateway(environment);
   return (await administrator.differences(again.url)).map((text) => `after a restart: ${text}`);
-}
-
-async function administer(url: string, method: string, request: object): Promise<JsonObject> {
-  const response = await fetch(`${url}/livellm.v1.${method}`, {
-    method: "POST",
-    headers: { "content-type": "application/json", authorization: `Bearer ${adminToken}` },
-    body: JSON.stringify(request),
-    signal: AbortSignal.timeout(30_000),
-  });
-  return (await response.json()) as JsonObject;
 }

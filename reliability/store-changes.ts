@@ -2,8 +2,8 @@ import type { JsonObject } from "@bufbuild/protobuf";
 
 /** An administrator who keeps account of what was acknowledged. */
 export interface Administrator {
-  /** Asks for some of everything, at a time, and returns what each was told: `ok` or a code. */
-  changeAll(mark: string): Promise<readonly string[]>;
+  /** Asks for some of everything, at a time, and returns what each was told: `ok` or a code. `at` is another gateway's address. */
+  changeAll(mark: string, at?: string): Promise<readonly string[]>;
   /** What is wrong with what the gateway has, against what was acknowledged. */
   differences(url: string): Promise<readonly string[]>;
 }
@@ -24,8 +24,8 @@ export function createAdministrator(
 ): Administrator {
   const names = new Set<string>();
   const tokens = new Set<string>();
-  const make = async ({ method, request, apply }: Change): Promise<string> => {
-    const answer = await call(url, method, request);
+  const make = async (at: string, { method, request, apply }: Change): Promise<string> => {
+    const answer = await call(at, method, request);
     if (answer.code !== undefined) return String(answer.code);
     apply(names);
     const { id } = (answer.token ?? {}) as JsonObject;
@@ -33,7 +33,7 @@ export function createAdministrator(
     return "ok";
   };
   return {
-    changeAll: (mark) => Promise.all(changesOf(mark).map(make)),
+    changeAll: (mark, at = url) => Promise.all(changesOf(mark).map((change) => make(at, change))),
     async differences(from) {
       const providers = await call(from, "ProvidersService/ListProviders", { pageSize: 1000 });
       const routes = await call(from, "RoutesService/ListRoutes", { pageSize: 1000 });

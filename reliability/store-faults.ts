@@ -1,5 +1,5 @@
 // Takes the database away from a gateway under way, and gives it back: `npm run store-faults`. As root on Linux it fills a
-// disk too: a file system of 1 MiB in memory.
+// disk too, a file system of 1 MiB in memory, and makes one fail, ext4 in a file.
 import build from "../test/support/build.ts";
 import { numberFlag, say } from "./command-line.ts";
 import { runStoreFaults } from "./run-store-faults.ts";

@@ -1,4 +1,4 @@
-import type { StoreFaultResult } from "./run-store-faults.ts";
+import type { StoreFaultResult } from "./store-fault-result.ts";
 import type { Finding } from "./verdict.ts";
 
 /** A call that took longer while the store was away was held up by it. */
