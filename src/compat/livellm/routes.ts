@@ -12,7 +12,8 @@ import { readAs } from "../schema.ts";
 import { sendAudio, sendAudioStream } from "../send-audio.ts";
 import type { SurfaceOptions } from "../surface.ts";
 import { createActions } from "./actions.ts";
-import { docsPage, openApi } from "./openapi.ts";
+import { docsPage } from "./docs-page.ts";
+import { openApi } from "./openapi.ts";
 import { deleteConfig, listConfigs, putConfig, settings } from "./provider-config.ts";
 
 const success = { success: true, message: "ok" };
