@@ -177,6 +177,7 @@ export async function createApp(config: Config, logger: Logger, surroundings?: S
     }),
     explainError,
     gatekeeper: access.gatekeeper,
+    servesThisMachine: access.servesThisMachine,
     telemetry,
     renderMetrics: async () => prometheusText((await surroundings?.gatherMetrics?.()) ?? telemetry.metrics.snapshot()),
     accepted: surroundings?.accepted,

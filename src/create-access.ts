@@ -30,9 +30,10 @@ export async function createAccess(
   refuseOpenBinding({ host, hasTokens: hasTokens(), allowAnonymous });
   const lastUse = new LastUse(store.tokens, warn);
   const anonymousAllowed = allowAnonymous || isLoopback(host);
+  const servesThisMachine = () => isLoopback(host) && !allowAnonymous && !hasTokens();
   const limits = new CallerLimits(rates);
   const gatekeeper = createGatekeeper({ tokens, adminToken, anonymousAllowed, limits, lastUse });
-  return { tokens, hasTokens, lastUse, gatekeeper };
+  return { tokens, hasTokens, servesThisMachine, lastUse, gatekeeper };
 }
 
 /** Whose calls are counted together: those with one token, else those from one address. */

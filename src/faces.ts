@@ -7,6 +7,7 @@ import type { ExplainError } from "./interceptors/explain-error.ts";
 import type { Logger } from "./telemetry/logger.ts";
 import { prometheusMediaType } from "./telemetry/prometheus-text.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
+import { createHostCheck } from "./transport/host-check.ts";
 import { createHttpHandler } from "./transport/http-handler.ts";
 import { createInProcess } from "./transport/in-process.ts";
 import { type AcceptedConnections, type Listening, listen } from "./transport/listener.ts";
@@ -24,6 +25,8 @@ export interface FacesOptions {
   readonly interceptors: readonly Interceptor[];
   readonly explainError: ExplainError;
   readonly gatekeeper: Gatekeeper;
+  /** Whether whoever is on this machine, and nobody else, may do everything without a token, now. */
+  readonly servesThisMachine: () => boolean;
   readonly telemetry: Telemetry;
   /** What `/metrics` shows. */
   readonly renderMetrics: () => Promise<string>;
@@ -73,6 +76,7 @@ export async function createFaces(options: FacesOptions): Promise<Faces> {
     admit: (authorization) => void gatekeeper.admit(authorization, metricsPage),
     explainError,
   });
+  const hosts = createHostCheck({ servesThisMachine: options.servesThisMachine, explainError });
   const tls = config.tls && (await createTlsAcceptor({ files: config.tls, logger }));
   let listening: Listening | undefined;
   return {
@@ -83,7 +87,8 @@ export async function createFaces(options: FacesOptions): Promise<Faces> {
         host: config.host,
         handler: (request, response) =>
           void (
-            handler.handleCall(request, response) || // first: nearly every request is one
+            hosts.refuses(request, response) ||
+            handler.handleCall(request, response) || // before the others: nearly every request is one
             playground.serve(request, response) ||
             metrics.serve(request, response) ||
             compat.handle(request, response) ||
@@ -92,7 +97,11 @@ export async function createFaces(options: FacesOptions): Promise<Faces> {
         onStream: handler.handleStream,
         maySendStream: handler.maySendStream,
         onUpgrade: (request, socket, head) =>
-          void (compat.onUpgrade(request, socket, head) || webSocket.onUpgrade(request, socket, head)),
+          void (
+            hosts.refusesHandshake(request) ||
+            compat.onUpgrade(request, socket, head) ||
+            webSocket.onUpgrade(request, socket, head)
+          ),
         endCalls: handler.endCalls,
         ...config.connectionLimits,
         ...(options.accepted && { accepted: options.accepted }),
