@@ -21,7 +21,7 @@ export function callFailure(error: unknown, { url, begun = false, what = "the an
   if (failure.code === Code.Canceled && !detail) return interrupted(begun, what);
   const notReached = detail === undefined && isNoAnswer(failure) && !begun;
   return new CommandFailure(exitCodeOf(notReached, begun), [
-    `${codeInWords(failure.code)}: ${failure.rawMessage}`,
+    `${codeInWords(failure.code)}: ${notReached ? wayInWords(failure.rawMessage) : failure.rawMessage}`,
     ...(detail ? linesOf(detail) : []),
     ...(begun ? [`${what} is not complete: it broke off where it ends`] : []),
     ...(notReached ? [`no gateway answers at ${url}: start one with "livellm serve", or name another with --url`] : []),
@@ -41,6 +41,14 @@ function exitCodeOf(notReached: boolean, begun: boolean): ExitCode {
 /** The gateway's own errors have a detail, so these come from the way there. */
 function isNoAnswer({ code }: ConnectError): boolean {
   return code === Code.Unavailable || code === Code.Unknown || code === Code.Internal;
+}
+
+/** What went wrong on the way there, where node has only a library's words for it. */
+function wayInWords(message: string): string {
+  if (/SSL routines/.test(message))
+    return "no TLS is spoken there that this program can use; is the address one of http://?";
+  if (/^Protocol error$/i.test(message)) return "what answers there speaks no HTTP/2: a proxy, or another program";
+  return message.trim();
 }
 
 function linesOf({ fieldViolations, attempts, retryAfter, requestId }: ErrorDetail): readonly string[] {

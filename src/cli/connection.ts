@@ -41,7 +41,7 @@ export function connect(options: ConnectionOptions, terminal: Terminal): Connect
 
 /** Calls by gRPC, over HTTP/2 with or without TLS. */
 export function openConnection({ url, token, tls }: ConnectionDetails): Connection {
-  const sessions = new Http2SessionManager(url, {}, tls);
+  const sessions = new HeardSessions(url, {}, tls);
   const transport = createGrpcTransport({
     baseUrl: url,
     sessionManager: sessions,
@@ -53,6 +53,24 @@ export function openConnection({ url, token, tls }: ConnectionDetails): Connecti
     client: (service) => createClient(service, transport),
     [Symbol.dispose]: () => sessions.abort(),
   };
+}
+
+/**
+ * A connection that breaks tells its streams first, and itself when connect-node no longer listens, as with a server that speaks
+ * no HTTP/2. What nobody hears would end the process.
+ */
+class HeardSessions extends Http2SessionManager {
+  readonly #heard = new WeakSet<object>();
+
+  override async request(...request: Parameters<Http2SessionManager["request"]>) {
+    const stream = await super.request(...request);
+    const { session } = stream;
+    if (session && !this.#heard.has(session)) {
+      this.#heard.add(session);
+      session.on("error", () => undefined);
+    }
+    return stream;
+  }
 }
 
 type Environment = Terminal["environment"];

@@ -44,6 +44,21 @@ describe("livellm chat", () => {
     expect([code, stdout, stderr]).toEqual([0, "one two  three\n", ""]);
   });
 
+  test("says so where something else than a gateway answers, over HTTP/1 and where TLS is wanted", async () => {
+    const other = new URL(vendor.baseUrl).origin;
+    const plain = await livellm(["chat", "-p", "local", "Hello"], { env: { LIVELLM_URL: other } });
+    expect([plain.code, plain.stdout]).toEqual([3, ""]);
+    expect(plain.stderr.split("\n")).toEqual([
+      "livellm: internal: what answers there speaks no HTTP/2: a proxy, or another program",
+      expect.stringMatching(/^no gateway answers at /),
+      "",
+    ]);
+    const secure = other.replace("http:", "https:");
+    const { code, stderr } = await livellm(["chat", "-p", "local", "Hello"], { env: { LIVELLM_URL: secure } });
+    expect([code, stderr]).toEqual([3, expect.stringContaining("is the address one of http://?")]);
+    expect(stderr).not.toContain("SSL");
+  });
+
   test("reads the prompt from the standard input", async () => {
     const { code, stdout } = await livellm(["chat", "-p", "local"], { env, input: "from a pipe\n" });
     expect([code, stdout]).toEqual([0, "from a pipe\n"]);
