@@ -123,6 +123,7 @@ function finish(answer: ResponsesAnswer, value: JsonObject): void {
   const status = text(response.status);
   const { requestId } = answer.context;
   if (isJsonObject(response.error)) throw streamError(response.error, requestId);
+  if (status === "") throw unreadableAnswer("an answer that is none of the Responses API");
   if (status !== "completed" && status !== "incomplete") {
     throw streamError({ message: `the response is ${status}` }, requestId);
   }

@@ -1,6 +1,6 @@
 import type { Chat, ChatRequest } from "../../core/chat.ts";
 import type { ProviderConnection } from "../../core/provider.ts";
-import type { Upstream, UpstreamHead, UpstreamRequest } from "../../core/upstream.ts";
+import type { ExplainError, Upstream, UpstreamHead, UpstreamRequest } from "../../core/upstream.ts";
 import { opened } from "../../streams/batches.ts";
 import type { AnswerContext } from "../openai-compatible/answer-context.ts";
 import { dialects } from "../openai-compatible/dialects.ts";
@@ -33,9 +33,19 @@ function toPost(body: ResponsesBody, { requestId }: ChatRequest, connection: Pro
     url: `${connection.baseUrl}/responses`,
     headers: requestHeaders(connection, dialects.openai, requestId),
     body: writeJson(body),
-    explain: explainOpenAIError,
+    explain: explainError,
   };
 }
+
+/** Many servers like OpenAI have chat completions alone, and say of this path no more than that it is not there. */
+const explainError: ExplainError = (body, status) => {
+  const explained = explainOpenAIError(body, status);
+  if (status !== 404 || explained.reason) return explained;
+  const said = explained.message || "not found";
+  const remedy =
+    'the kind openai-compatible, or the settings {"api": "chat"}, if there is no Responses API at the base URL';
+  return { ...explained, message: `${said}; set ${remedy}`, reason: "provider_rejected" };
+};
 
 function toContext(
   kind: string,

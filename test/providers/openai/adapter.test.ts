@@ -83,6 +83,25 @@ describe("over HTTP", () => {
     expect(failed?.message).not.toContain("12345");
   });
 
+  test("a server without the Responses API is told from one without the model, and what to set is said", async () => {
+    await using vendor = await startVendor({ status: 404, body: ['{"detail":"Not Found"}'] });
+    await using provider = buildProvider(openai, { baseUrl: vendor.url, apiKey: "sk-1" });
+    const failed = (await runStream(provider.chat, say("Hi"))).error;
+    expect(failed).toMatchObject({ code: "not_found", reason: "provider_rejected" });
+    expect(failed?.message).toMatch(
+      /answered 404: Not Found; set the kind openai-compatible, or the settings {"api": "chat"}/,
+    );
+    const unknown = { error: { message: "The model `x` does not exist", code: "model_not_found" } };
+    vendor.answerWith({ status: 404, body: [JSON.stringify(unknown)] });
+    expect((await runStream(provider.chat, say("Hi"))).error).toMatchObject({ reason: "model_not_found" });
+    vendor.answerWith({ body: ['{"object":"chat.completion"}'], headers: { "content-type": "application/json" } });
+    const whole = provider.chat?.generate?.(say("Hi"), new AbortController().signal);
+    await expect(whole).rejects.toMatchObject({
+      reason: "bad_provider_response",
+      message: "the provider sent an answer that is none of the Responses API",
+    });
+  });
+
   test("warnings come with the response", async () => {
     await using vendor = await startVendor({ body: [body("text")] });
     await using provider = buildProvider(openai, { baseUrl: vendor.url, apiKey: "sk-1" });
