@@ -2,6 +2,7 @@ import { LivellmError } from "../core/error.ts";
 import type { Warning } from "../core/route.ts";
 import type { Speech, SpeechEvent, SpeechRequest } from "../core/speech.ts";
 import { addUsage, type Usage } from "../core/usage.ts";
+import { worthAnotherTry } from "./try-again.ts";
 
 /** A text that is longer than the model takes, in pieces that it does. */
 export interface TextPieces {
@@ -20,10 +21,33 @@ export async function* speakPieces(
 ): AsyncGenerator<SpeechEvent, void, undefined> {
   let usage: Usage = {};
   for (const [i, text] of pieces.entries()) {
-    const used = yield* withoutEnd(speech.stream({ ...request, text }, signal), i === 0 ? [splitWarning(pieces)] : []);
+    const open = () => speech.stream({ ...request, text }, signal);
+    const used = yield* i === 0 ? withoutEnd(open(), [splitWarning(pieces)]) : untilSpoken(open, signal);
     usage = addUsage(usage, { inputCharacters: [...text].length, ...used });
   }
   yield { type: "finished", usage };
+}
+
+/** A piece behind others. What fails before its first audio is asked for again: nobody has noticed. */
+async function* untilSpoken(
+  open: () => AsyncIterable<SpeechEvent>,
+  signal: AbortSignal,
+): AsyncGenerator<SpeechEvent, Usage, undefined> {
+  for (let failures = 1; ; failures++) {
+    const heard = { audio: false };
+    try {
+      return yield* withoutEnd(noticing(open(), heard), []);
+    } catch (error) {
+      if (heard.audio || !(await worthAnotherTry(error, failures, signal))) throw error;
+    }
+  }
+}
+
+async function* noticing(events: AsyncIterable<SpeechEvent>, heard: { audio: boolean }): AsyncGenerator<SpeechEvent> {
+  for await (const event of events) {
+    heard.audio ||= event.type === "audio";
+    yield event;
+  }
 }
 
 /** One piece. Returns what it took. */

@@ -5,6 +5,7 @@ import { addUsage, type Usage } from "../core/usage.ts";
 import { linkedController } from "../streams/signals.ts";
 import { Debts, whileOwing } from "./debts.ts";
 import { SentenceQueue, type SpeakJob } from "./sentence-queue.ts";
+import { worthAnotherTry } from "./try-again.ts";
 
 /** A caller who has said nothing that could be spoken for so long may be waiting to hear that the session is accepted. */
 const acceptAfterMs = 1000;
@@ -87,9 +88,35 @@ class SentenceSpeaker {
     yield { type: "response", format };
   }
 
-  /** Its audio, as long as it is not cleared. */
+  /**
+   * Its audio, as long as it is not cleared. In a session that was accepted, what fails before its first audio is asked for again:
+   * nobody has noticed, and a session is for a whole conversation.
+   */
   async *speak(sentence: Sentence): AsyncGenerator<SpeechEvent, void, undefined> {
-    if (sentence.signal.aborted) return;
+    using controller = linkedController(this.#signal, sentence.signal);
+    for (let failures = 1; !sentence.signal.aborted; failures++) {
+      const attempt: Attempt = { accepted: this.#accepted, heard: false };
+      try {
+        return yield* this.#say(sentence, attempt);
+      } catch (error) {
+        if (sentence.signal.aborted && !this.#signal.aborted) return;
+        if (!attempt.accepted || attempt.heard) throw error;
+        if (!(await this.#mayAgain(error, failures, controller.signal))) throw error;
+      }
+    }
+  }
+
+  /** A sentence that is cleared meanwhile is not spoken again. */
+  async #mayAgain(error: unknown, failures: number, signal: AbortSignal): Promise<boolean> {
+    try {
+      return await worthAnotherTry(error, failures, signal);
+    } catch (aborted) {
+      if (this.#signal.aborted) throw aborted;
+      return true;
+    }
+  }
+
+  async *#say(sentence: Sentence, attempt: Attempt): AsyncGenerator<SpeechEvent, void, undefined> {
     using controller = linkedController(this.#signal, sentence.signal);
     using debts = new Debts(this.#call.stallTimeoutMs, () => controller.abort(stalled(this.#call.stallTimeoutMs)));
     debts.owe("sentence");
@@ -99,18 +126,26 @@ class SentenceSpeaker {
       const events = whileOwing(this.#speech.stream(request, controller.signal), debts, controller.signal);
       for await (const event of withHeadHeld(events)) {
         if (sentence.signal.aborted) return;
+        attempt.heard = true;
         if (event.type === "finished") usage = event.usage;
         if (event.type === "response") this.#accepted = true;
         if (event.type === "finished") return;
         yield event;
       }
       throw endedEarly();
-    } catch (error) {
-      if (!sentence.signal.aborted || this.#signal.aborted) throw error;
     } finally {
-      this.usage = addUsage(this.usage, { inputCharacters: [...sentence.text].length, ...usage });
+      const counts = attempt.heard || sentence.signal.aborted;
+      if (counts) this.usage = addUsage(this.usage, { inputCharacters: [...sentence.text].length, ...usage });
     }
   }
+}
+
+/** One try to speak a sentence. */
+interface Attempt {
+  /** Whether the session had been accepted before. */
+  readonly accepted: boolean;
+  /** Whether something of it has been passed on. */
+  heard: boolean;
 }
 
 /** What comes before the first audio is held back until then: the audio may never come. */

@@ -2,6 +2,7 @@ import type { LiveEvent, LiveTranscriptionRequest, Transcription, TranscriptionR
 import { addUsage, type Usage } from "../core/usage.ts";
 import { Outbox } from "../streams/outbox.ts";
 import { linkedController } from "../streams/signals.ts";
+import { worthAnotherTry } from "./try-again.ts";
 import { transcribeUtterance, type Utterance } from "./utterance.ts";
 
 export interface UtteranceWorkOptions {
@@ -73,7 +74,7 @@ export class UtteranceWork {
 
   async #transcribe(utterance: Utterance): Promise<void> {
     await this.#stopInterim();
-    const { segment, result } = await this.#call(utterance, this.#signal);
+    const { segment, result } = await this.#callUntilDone(utterance);
     await this.tell({ type: "segment", final: true, ...segment });
     await this.#warn(result);
   }
@@ -90,6 +91,17 @@ export class UtteranceWork {
   async #stopInterim(): Promise<void> {
     this.#interim?.stop();
     await this.#interim?.done;
+  }
+
+  /** One failure in passing is no reason to leave the target. */
+  async #callUntilDone(utterance: Utterance) {
+    for (let failures = 1; ; failures++) {
+      try {
+        return await this.#call(utterance, this.#signal);
+      } catch (error) {
+        if (!(await worthAnotherTry(error, failures, this.#signal))) throw error;
+      }
+    }
   }
 
   async #call(utterance: Utterance, signal: AbortSignal) {

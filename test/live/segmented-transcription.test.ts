@@ -121,6 +121,21 @@ describe("a provider that writes down recordings only", () => {
     expect(events.at(-1)).toMatchObject({ case: "finished", value: { text: "whole" } });
   });
 
+  test("a whole one that fails once is asked for again, and nobody notices", async () => {
+    const stumbles = recorder(async (_, call) => {
+      if (call === 1) throw vendorDied();
+      return `call ${call}`;
+    });
+    const other = recorder(async () => "another");
+    await using gateway = await startVoiceGateway({ a: { transcription: stumbles }, b: { transcription: other } });
+    const events = await collect(
+      gateway.transcription.transcribeStream(speech(["a", "b"], twoUtterances, { finalOnly: true })),
+    );
+    expect(events.filter((event) => event.case === "attemptFailed")).toEqual([]);
+    expect(events.at(-1)).toMatchObject({ case: "finished", value: { text: "call 0 call 2" } });
+    expect(other.heard).toEqual([]);
+  });
+
   test("a whole one that fails is a dead target, and the next hears what was not final", async () => {
     const fails = recorder(async (_, call) => {
       if (call > 0) throw vendorDied();

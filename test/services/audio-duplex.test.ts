@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { SpeakDuplexRequestSchema, SpeakDuplexResponse } from "../../gen/livellm/v1/audio_service_pb.ts";
 import { readWav } from "../../src/audio/wav.ts";
 import type { AudioFormat } from "../../src/core/audio-format.ts";
+import { LivellmError } from "../../src/core/error.ts";
 import type { SpeechInput, SpeechSession } from "../../src/core/speech.ts";
 import { numberedSamples } from "../live/numbered-audio.ts";
 import { untilAborted, vendorDied } from "../live/scripted-recogniser.ts";
@@ -231,6 +232,64 @@ describe("with a voice that takes whole texts", () => {
     const { events } = await runAll(gateway, start(["a", "b"]), text("The first sentence is here. "), text("The end"));
     expect(cases(events).slice(0, 2)).toEqual(["attemptFailed", "started"]);
     expect(works.requests.map((request) => request.text)).toEqual(["The first sentence is here.", "The end"]);
+  });
+
+  test("a sentence that fails before its first audio is asked for again, and nobody notices", async () => {
+    const stumbles = createVoice(async function* (request, signal, call) {
+      if (call === 1 || call === 2) throw vendorDied();
+      yield* oneFrame(request, signal, call);
+    });
+    await using gateway = await startVoiceGateway({ a: { speech: stumbles } });
+    const { events, error } = await runAll(gateway, start(["a"]), text("One"), flush, text("Two"));
+    expect(error).toBeUndefined();
+    expect(stumbles.requests.map((request) => request.text)).toEqual(["One", "Two", "Two", "Two"]);
+    expect(cases(events).filter((name) => name !== "words")).toEqual([
+      "started",
+      "audio",
+      "flushed",
+      "audio",
+      "finished",
+    ]);
+    expect(all(events, "finished")).toMatchObject([{ durationMs: 40, usage: { inputCharacters: 6 } }]);
+  });
+
+  test.each([
+    ["after its first audio", vendorDied()],
+    ["for good", new LivellmError("failed_precondition", "provider_auth", "the key is refused")],
+    [
+      "for longer than anybody waits",
+      new LivellmError("resource_exhausted", "rate_limited", "slow", { retryAfterMs: 9_000 }),
+    ],
+  ])("one that fails %s is not", async (when, failure) => {
+    const fails = createVoice(async function* (request, signal, call) {
+      if (call === 0) return yield* oneFrame(request, signal, call);
+      yield { type: "response", format: pcm24k };
+      if (when.startsWith("after")) yield { type: "audio", data: new Uint8Array(960) };
+      throw failure;
+    });
+    await using gateway = await startVoiceGateway({ a: { speech: fails } });
+    const { error } = await runAll(gateway, start(["a"]), text("One"), flush, text("Two"));
+    expect(error).toBeDefined();
+    expect(fails.requests).toHaveLength(2);
+  });
+
+  test("a clear ends the wait for another try", async () => {
+    const fails = createVoice(async function* (request, signal, call) {
+      if (request.text === "Two") throw vendorDied();
+      yield* oneFrame(request, signal, call);
+    });
+    await using gateway = await startVoiceGateway({ a: { speech: fails } });
+    const writer = new Writer();
+    writer.write(start(["a"]), text("One"), flush);
+    const { events, error } = await run(gateway, writer, (event) => {
+      if (event.case === "flushed") writer.write(text("Two"), flush, clear, text("Three"), "end");
+    });
+    expect(error).toBeUndefined();
+    expect(
+      cases(events)
+        .filter((name) => name !== "words")
+        .slice(-3),
+    ).toEqual(["cleared", "audio", "finished"]);
   });
 
   test("a target that fails later ends the call", async () => {

@@ -157,10 +157,32 @@ describe("SpeakStream", () => {
     ]);
   });
 
-  test("one whose later piece fails ends with a failure, and not as if it were whole", async () => {
+  test("one whose later piece fails in passing is whole all the same", async () => {
     const voice = createVoice(
       async function* (_request, _signal, call) {
         if (call === 1) throw vendorDied();
+        yield { type: "response", format: pcm24k };
+        yield { type: "audio", data: numberedSamples(0, 480) };
+        yield { type: "finished", usage: {} };
+      },
+      { longestText: 20 },
+    );
+    await using gateway = await startVoiceGateway({ a: { speech: voice } });
+    const text = "One sentence here. And another one.";
+    const { events, error } = await speak(gateway, { route: routeTo("a"), text });
+    expect(error).toBeUndefined();
+    expect(events.map((event) => event.case)).toEqual(["started", "audio", "audio", "finished"]);
+    expect(voice.requests.map((request) => request.text)).toEqual([
+      "One sentence here.",
+      "And another one.",
+      "And another one.",
+    ]);
+  });
+
+  test("one whose later piece fails ends with a failure, and not as if it were whole", async () => {
+    const voice = createVoice(
+      async function* (_request, _signal, call) {
+        if (call > 0) throw vendorDied();
         yield { type: "response", format: pcm24k };
         yield { type: "audio", data: numberedSamples(0, 480) };
         yield { type: "finished", usage: {} };
