@@ -5,7 +5,8 @@ import { parse } from "yaml";
 import { variables } from "../../src/environment.ts";
 
 const root = path.join(import.meta.dirname, "../..");
-const { services } = parse(readFileSync(path.join(root, "deploy/compose.yaml"), "utf8"), { merge: true });
+const compose = readFileSync(path.join(root, "deploy/compose.yaml"), "utf8");
+const { services } = parse(compose, { merge: true });
 const dockerfile = readFileSync(path.join(root, "Dockerfile"), "utf8");
 
 test.each(["livellm-1", "livellm-2"])("the compose file's %s is built from a target of the Dockerfile", (name) => {
@@ -21,6 +22,13 @@ test("the replicas of the compose file share all but their ports", () => {
   const { ports: second, ...other } = services["livellm-2"];
   expect(one).toEqual(other);
   expect(first).not.toEqual(second);
+});
+
+test("the head of the compose file names what it does not start without", () => {
+  const [head = ""] = compose.split(/^name:/m);
+  const needed = [...compose.matchAll(/\$\{(\w+):\?/g)].map(([, name = ""]) => name);
+  expect(needed.length).toBeGreaterThan(2);
+  expect(needed.filter((name) => !head.includes(name))).toEqual([]);
 });
 
 test("the image sets variables that the gateway knows", () => {

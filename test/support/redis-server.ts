@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { createClient } from "@redis/client";
 import type { ForeignTool } from "./foreign-tools.ts";
+import { freePort } from "./free-port.ts";
 import { temporaryFolder } from "./gateway.ts";
 import { collected, start } from "./process.ts";
 
@@ -80,14 +80,4 @@ async function launch(folder: string, settings: readonly string[]) {
     child.once("close", () => reject(new Error(`redis-server ended:\n${output()}`)));
   });
   return child;
-}
-
-/** One that nobody had a moment ago: Redis takes none that it finds itself. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
