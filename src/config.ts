@@ -34,6 +34,8 @@ export interface Config {
   /** Those before it, which still open what they sealed. */
   readonly oldMasterKeys: readonly Secret[];
   readonly adminToken?: Secret;
+  /** May read `/metrics`, and nothing else. */
+  readonly metricsToken?: Secret;
   /** Whether a server without tokens may listen on addresses that others can reach. */
   readonly allowAnonymous: boolean;
   readonly corsOrigins: readonly string[];
@@ -118,12 +120,16 @@ function contradictions(env: Environment): readonly VariableProblem[] {
   const { LIVELLM_TLS_CERT: cert, LIVELLM_TLS_KEY: key, LIVELLM_TLS_CLIENT_CA: clientCa } = env;
   const halfTls = (cert === "" || key === "") && cert + key + clientCa !== "";
   const alone = env.LIVELLM_WORKERS > 1 && env.DATABASE_URL.reveal() === "sqlite::memory:";
+  const metricsToken = env.LIVELLM_METRICS_TOKEN?.reveal();
+  const oneTokenForAll = metricsToken !== undefined && metricsToken === env.LIVELLM_ADMIN_TOKEN?.reveal();
   return [
+    ...(oneTokenForAll ? [{ name: "LIVELLM_METRICS_TOKEN", problem: metricsTokenIsItsOwn }] : []),
     ...(halfTls ? [{ name: cert === "" ? "LIVELLM_TLS_CERT" : "LIVELLM_TLS_KEY", problem: tlsNeedsBoth }] : []),
     ...(alone ? [{ name: "LIVELLM_WORKERS", problem: workersShareTheirDatabase }] : []),
   ];
 }
 
+const metricsTokenIsItsOwn = "it must be another than LIVELLM_ADMIN_TOKEN, since it may do less";
 const tlsNeedsBoth = "TLS needs both LIVELLM_TLS_CERT and LIVELLM_TLS_KEY";
 const workersShareTheirDatabase =
   "it needs a database that processes can share; DATABASE_URL=sqlite::memory: is in one process alone";
@@ -155,6 +161,7 @@ function configOf(env: Environment): Config {
     masterKey: env.LIVELLM_MASTER_KEY,
     oldMasterKeys: env.LIVELLM_OLD_MASTER_KEYS,
     adminToken: env.LIVELLM_ADMIN_TOKEN,
+    metricsToken: env.LIVELLM_METRICS_TOKEN,
     allowAnonymous: env.LIVELLM_ALLOW_ANONYMOUS,
     corsOrigins: env.LIVELLM_CORS_ORIGINS,
     attemptTimeoutMs: env.LIVELLM_ATTEMPT_TIMEOUT_MS,

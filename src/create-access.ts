@@ -21,7 +21,7 @@ export interface AccessParts {
 
 /** Who may call. Throws when everybody in the network could. */
 export async function createAccess(
-  { host, adminToken, allowAnonymous }: Config,
+  { host, adminToken, metricsToken, allowAnonymous }: Config,
   { store, rates, warn, written }: AccessParts,
 ) {
   const nameOf = ({ id }: AccessToken) => id;
@@ -32,7 +32,7 @@ export async function createAccess(
   const anonymousAllowed = allowAnonymous || isLoopback(host);
   const servesThisMachine = () => isLoopback(host) && !allowAnonymous && !hasTokens();
   const limits = new CallerLimits(rates);
-  const gatekeeper = createGatekeeper({ tokens, adminToken, anonymousAllowed, limits, lastUse });
+  const gatekeeper = createGatekeeper({ tokens, adminToken, metricsToken, anonymousAllowed, limits, lastUse });
   return { tokens, hasTokens, servesThisMachine, lastUse, gatekeeper };
 }
 

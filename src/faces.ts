@@ -1,5 +1,5 @@
 import type { Interceptor, Transport } from "@connectrpc/connect";
-import { type Gatekeeper, metricsPage } from "./access/gatekeeper.ts";
+import type { Gatekeeper } from "./access/gatekeeper.ts";
 import { createCompatSurfaces } from "./compat/surfaces.ts";
 import type { Config } from "./config.ts";
 import { createAdmission } from "./interceptors/auth.ts";
@@ -73,7 +73,7 @@ export async function createFaces(options: FacesOptions): Promise<Faces> {
   const metrics = createMetricsPage({
     render: options.renderMetrics,
     mediaType: prometheusMediaType,
-    admit: (authorization) => void gatekeeper.admit(authorization, metricsPage),
+    admit: gatekeeper.admitToMetrics,
     explainError,
   });
   const hosts = createHostCheck({ servesThisMachine: options.servesThisMachine, explainError });

@@ -17,6 +17,8 @@ export interface TokenDirectory {
 export interface GatekeeperOptions {
   readonly tokens: TokenDirectory;
   readonly adminToken: Secret | undefined;
+  /** What `/metrics` may be read with besides. */
+  readonly metricsToken?: Secret | undefined;
   /** Whether everybody may do everything as long as there is no token at all. */
   readonly anonymousAllowed: boolean;
   readonly limits: CallerLimits;
@@ -38,6 +40,8 @@ export interface Gatekeeper {
    * who wants to administer. Counts nothing, so a face may ask before it reads a body.
    */
   admit(authorization: string | null | undefined, rpc: CalledRpc): Principal;
+  /** Throws as `admit` does for who may not read `/metrics`: the administrators and the metrics' own token may. */
+  admitToMetrics(authorization: string | null | undefined): void;
   /**
    * Counts the call that begins; at once, or later where it is counted together with other processes. Throws, or rejects with,
    * `resource_exhausted` when there were too many.
@@ -52,7 +56,7 @@ const administrator: Principal = { kind: "administrator" };
 const openService = "grpc.health.v1.Health";
 
 /** What `/metrics` is asked for as. */
-export const metricsPage: CalledRpc = { service: "metrics", method: "read" };
+const metricsPage: CalledRpc = { service: "metrics", method: "read" };
 
 const administrativeServices: ReadonlySet<string> = new Set([
   "livellm.v1.AccessService",
@@ -65,8 +69,9 @@ const administrativeServices: ReadonlySet<string> = new Set([
 const openRpcs: ReadonlySet<string> = new Set(["livellm.v1.ProvidersService/ListProviderKinds"]);
 
 export function createGatekeeper(options: GatekeeperOptions): Gatekeeper {
-  const { tokens, adminToken, anonymousAllowed, limits, lastUse } = options;
+  const { tokens, adminToken, metricsToken, anonymousAllowed, limits, lastUse } = options;
   const adminDigest = adminToken && digestOf(adminToken.reveal());
+  const metricsDigest = metricsToken && digestOf(metricsToken.reveal());
   const needsNone = () => anonymousAllowed && adminDigest === undefined && tokens.names().length === 0;
 
   /** Does the same work whoever asks, so that its time tells nothing. */
@@ -85,12 +90,18 @@ export function createGatekeeper(options: GatekeeperOptions): Gatekeeper {
     return { kind: "bearer", token: kept, access };
   };
 
+  const admit = (authorization: string | null | undefined, rpc: CalledRpc): Principal => {
+    if (rpc.service === openService || needsNone()) return anonymous;
+    const principal = identify(authorization);
+    if (principal.kind === "bearer" && isAdministrative(rpc)) throw notAdministrator(rpc);
+    return principal;
+  };
+
   return {
-    admit(authorization, rpc) {
-      if (rpc.service === openService || needsNone()) return anonymous;
-      const principal = identify(authorization);
-      if (principal.kind === "bearer" && isAdministrative(rpc)) throw notAdministrator(rpc);
-      return principal;
+    admit,
+    admitToMetrics(authorization) {
+      const isMetricsToken = isSame(digestOf(presentedToken(authorization) ?? ""), metricsDigest);
+      if (!isMetricsToken) admit(authorization, metricsPage);
     },
     begin(principal) {
       return principal.kind === "bearer" ? limits.begin(principal.token) : undefined;

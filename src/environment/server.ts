@@ -59,6 +59,12 @@ export const serverVariables = {
     default: "",
     read: adminToken,
   },
+  LIVELLM_METRICS_TOKEN: {
+    description:
+      "A token for `/metrics` and nothing else, at least 16 characters: for Prometheus, which then needs no administrators'. See `docs/observability.md`.",
+    default: "",
+    read: adminToken,
+  },
   LIVELLM_ALLOW_ANONYMOUS: {
     description: "1 lets a server without any token listen on other addresses than loopback.",
     default: "0",

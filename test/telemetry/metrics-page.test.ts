@@ -3,6 +3,7 @@ import { connect } from "node:http2";
 import os from "node:os";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readConfig } from "../../src/config.ts";
 import { type AccessGateway, adminToken, startAccessGateway } from "../access/access-gateway.ts";
 import { readScrape } from "./scrape.ts";
 
@@ -31,11 +32,14 @@ async function ask(gateway: AccessGateway, { host = "127.0.0.1", headers = {} }:
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
+const metricsToken = "metrics-canary-8e2b4a7f";
+
 describe("a gateway with tokens, on every address", () => {
   let gateway: AccessGateway;
   let caller: string;
   beforeAll(async () => {
-    gateway = await startAccessGateway({ LIVELLM_ADMIN_TOKEN: adminToken, HOST: "0.0.0.0" });
+    const tokens = { LIVELLM_ADMIN_TOKEN: adminToken, LIVELLM_METRICS_TOKEN: metricsToken };
+    gateway = await startAccessGateway({ ...tokens, HOST: "0.0.0.0" });
     caller = (await gateway.createToken()).secret;
   });
   afterAll(() => gateway[Symbol.asyncDispose]());
@@ -72,6 +76,15 @@ describe("a gateway with tokens, on every address", () => {
     expect(await from({ authorization: `Basic ${btoa(`any:${adminToken}`)}` })).toBe(200);
   });
 
+  test("has a token for them that may do nothing else", async () => {
+    const headers = { via: "1.1 proxy", ...bearer(metricsToken) };
+    expect((await ask(gateway, { headers })).status).toBe(200);
+    for (const rpc of ["ModelsService/ListModels", "ProvidersService/ListProviders", "AgentService/Run"]) {
+      expect((await gateway.call(rpc, {}, metricsToken)).status).toBe(401);
+    }
+    expect(gateway.log()).not.toContain(metricsToken);
+  });
+
   test("says why not, and nothing of what it would have shown", async () => {
     const { headers, body } = await ask(gateway, { headers: { via: "1.1 proxy" } });
     expect(headers["content-type"]).toBe("application/problem+json");
@@ -99,6 +112,11 @@ describe("a gateway with tokens, on every address", () => {
     expect(await status({ ":authority": "metrics.example.com" })).toBe(401);
     session.close();
   });
+});
+
+test("the metrics' token cannot be the administrators'", () => {
+  const environment = { LIVELLM_ADMIN_TOKEN: adminToken, LIVELLM_METRICS_TOKEN: adminToken };
+  expect(() => readConfig(environment)).toThrow(/LIVELLM_METRICS_TOKEN: it must be another/);
 });
 
 test.skipIf(!outside)(
