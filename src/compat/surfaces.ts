@@ -6,7 +6,7 @@ import { createChat } from "./chat/surface.ts";
 import { createCors } from "./cors.ts";
 import { assignRequestId, callerOf, watchClient } from "./exchange.ts";
 import { createGateway, type Dispatcher, type ExplainError } from "./gateway.ts";
-import { type HttpRequest, type HttpResponse, headerOf, type UpgradeRequest } from "./http.ts";
+import { type HttpRequest, type HttpResponse, headerOf, remoteAddressOf, type UpgradeRequest } from "./http.ts";
 import { type HttpError, httpErrorOf } from "./http-error.ts";
 import { createLivellm } from "./livellm/surface.ts";
 import type { AcceptSocket } from "./message-socket.ts";
@@ -20,6 +20,8 @@ interface ArrivingCall {
   readonly method: DescMethod;
   readonly authorization: string | undefined;
   readonly requestId: string;
+  /** Where it comes from. */
+  readonly remoteAddress: string;
 }
 
 export interface CompatOptions {
@@ -71,7 +73,7 @@ export function createCompatSurfaces(options: CompatOptions): CompatSurfaces {
 
   const admit = (method: DescMethod | undefined, request: HttpRequest, requestId: string): void => {
     const authorization = headerOf(request, "authorization") || undefined;
-    if (method) options.admit?.({ method, authorization, requestId });
+    if (method) options.admit?.({ method, authorization, requestId, remoteAddress: remoteAddressOf(request) });
   };
 
   const serve = async ({ surface, ...found }: Chosen, request: HttpRequest, response: HttpResponse): Promise<void> => {

@@ -24,6 +24,8 @@ interface ArrivingCall {
   readonly method: DescMethod;
   readonly authorization: string | undefined;
   readonly requestId: string;
+  /** Where it comes from. */
+  readonly remoteAddress: string;
 }
 
 /** Told of a call that is not let in. */
@@ -38,14 +40,14 @@ interface Admission {
 
 /** The same question for faces that can ask it before they read a body; who is refused is logged, as every call is. */
 export function createAdmission({ admit }: Gatekeeper, { logger, refused }: Admission): (call: ArrivingCall) => void {
-  return ({ method, authorization, requestId }) => {
+  return ({ method, authorization, requestId, remoteAddress }) => {
     const service = method.parent.typeName;
     try {
       admit(authorization, { service, method: method.name });
     } catch (error) {
       const { code, reason } = error instanceof LivellmError ? error : unforeseen;
       const rpc = `${service}/${method.name}`;
-      logger?.warn({ rpc, code, requestId }, "rpc refused");
+      logger?.warn({ rpc, code, reason, requestId, remoteAddress }, "rpc refused");
       refused?.(rpc, { code, reason });
       throw error;
     }

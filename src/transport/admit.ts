@@ -5,6 +5,8 @@ export interface ArrivingCall {
   readonly method: DescMethod;
   readonly authorization: string | undefined;
   readonly requestId: string;
+  /** Where it comes from. */
+  readonly remoteAddress: string;
 }
 
 /**

@@ -76,7 +76,7 @@ async function serve(call: ConnectCall): Promise<void> {
   const explained = await withExplainedStatus(answer, (error) => {
     // No interceptor has logged it.
     const code = codeToString(error.code);
-    options.logger.warn({ rpc: rpcOf(handler), code, requestId: origin.requestId, face: origin.face }, "rpc refused");
+    options.logger.warn({ rpc: rpcOf(handler), code, ...origin }, "rpc refused");
     return options.explainError(error, origin.requestId);
   });
   await universalResponseToNodeResponse(withPlainMessage(explained), response);

@@ -103,7 +103,12 @@ async function serve(hot: HotCall, options: HotPathOptions): Promise<void> {
   try {
     options.assertOpen(hot.method.desc.parent.typeName);
     const authorization = call.context.requestHeader.get("authorization") ?? undefined;
-    options.admit?.({ method: hot.method.desc, authorization, requestId: hot.requestId });
+    options.admit?.({
+      method: hot.method.desc,
+      authorization,
+      requestId: hot.requestId,
+      remoteAddress: exchange.remoteAddress,
+    });
     await answer(hot, options.maxMessageBytes);
   } catch (error) {
     refuse(hot, error, options);

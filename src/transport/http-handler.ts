@@ -5,7 +5,7 @@ import type { ConnectError, Interceptor } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { LivellmError } from "../core/error.ts";
 import type { Admit } from "./admit.ts";
-import type { CallOrigin } from "./call-origin.ts";
+import { type CallOrigin, callOriginKey } from "./call-origin.ts";
 import { chooseFace } from "./choose-face.ts";
 import { createConnectHandler } from "./connect.ts";
 import { createCors } from "./cors.ts";
@@ -147,11 +147,12 @@ function createMethodServer(options: HttpHandlerOptions, assertOpen: (service: s
     ...options,
     maxMessageBytes,
     shutdown,
-    gate: ({ service, method, requestHeader }) => {
+    gate: ({ service, method, requestHeader, values }) => {
       const requestId = requestHeader.get("x-request-id") ?? "";
       try {
         assertOpen(service.typeName);
-        admit?.({ method, authorization: requestHeader.get("authorization") ?? undefined, requestId });
+        const authorization = requestHeader.get("authorization") ?? undefined;
+        admit?.({ method, authorization, requestId, remoteAddress: values.get(callOriginKey).remoteAddress });
       } catch (error) {
         throw explainError(error, requestId);
       }
@@ -173,7 +174,7 @@ function createMethodServer(options: HttpHandlerOptions, assertOpen: (service: s
         return;
       case "plain":
         assertOpen(method.desc.parent.typeName);
-        admit?.({ method: method.desc, authorization: headerOf(request, "authorization"), requestId });
+        admit?.({ method: method.desc, authorization: headerOf(request, "authorization"), ...origin });
         servePlain(
           { method, request, response, origin: { ...origin, face: "json" } satisfies CallOrigin, registry },
           { maxMessageBytes, explainError, logger },

@@ -77,7 +77,7 @@ function metadataOf({ context }: Call): Pick<UnaryAnswer, "header" | "trailer"> 
 /** A request that was refused before its call began, so that no interceptor has logged it. */
 function logRefusal({ method, origin }: PlainRequest, { code }: ConnectError, logger: Logger): void {
   const rpc = `${method.desc.parent.typeName}/${method.desc.name}`;
-  logger.warn({ rpc, code: codeToString(code), requestId: origin.requestId, face: origin.face }, "rpc refused");
+  logger.warn({ rpc, code: codeToString(code), ...origin }, "rpc refused");
 }
 
 /**

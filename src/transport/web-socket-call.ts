@@ -127,6 +127,7 @@ function explain(
   const status = explainError(error, requestId, signal);
   if (status === error) return status;
   const rpc = `${method.desc.parent.typeName}/${method.desc.name}`;
-  logger.warn({ rpc, code: codeToString(status.code), requestId, face: "websocket" }, "rpc refused");
+  const remoteAddress = remoteAddressOf(request);
+  logger.warn({ rpc, code: codeToString(status.code), requestId, remoteAddress, face: "websocket" }, "rpc refused");
   return status;
 }

@@ -5,7 +5,7 @@ import { type Server, WebSocketServer } from "ws";
 import { type Admit, offeredAuthorization } from "./admit.ts";
 import type { CallableMethod, Dispatcher } from "./dispatch.ts";
 import { createGate } from "./gate.ts";
-import { headerOf, pathOf } from "./node-http.ts";
+import { headerOf, pathOf, remoteAddressOf } from "./node-http.ts";
 import type { ExplainError } from "./refusal.ts";
 import { assignRequestId } from "./request-id.ts";
 import { requestIdOf, serveWebSocketCall, statusFrame } from "./web-socket-call.ts";
@@ -95,7 +95,8 @@ export function createWebSocketFace(options: WebSocketFaceOptions): WebSocketFac
     const assertOpen = () => {
       gate.assertOpen(method.desc.parent.typeName);
       const authorization = headerOf(request, "authorization");
-      options.admit?.({ method: method.desc, authorization, requestId: requestIdOf(request) });
+      const remoteAddress = remoteAddressOf(request);
+      options.admit?.({ method: method.desc, authorization, requestId: requestIdOf(request), remoteAddress });
     };
     await serveWebSocketCall({ method, request, connection }, { ...options, ...times, assertOpen });
   };

@@ -45,6 +45,14 @@ describe.each(["on", "off"])("with the hot path %s", (hotPath) => {
       expect(await face.administer(gateway.url, authorization)).toBe(unauthenticated);
     });
 
+    test("a stranger is in the log, with the address that he comes from", async () => {
+      const before = gateway.log().length;
+      await face.run(gateway.url, authorizations.get("a stranger"));
+      const lines = gateway.log().slice(before).trim().split("\n");
+      const refused = lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === "rpc refused");
+      expect(refused).toEqual([expect.objectContaining({ code: "unauthenticated", remoteAddress: "127.0.0.1" })]);
+    });
+
     test("a caller may call and not administer", async () => {
       expect(await face.run(gateway.url, authorizations.get("caller"))).toBe("ok");
       expect(await face.administer(gateway.url, authorizations.get("caller"))).toBe(denied);
