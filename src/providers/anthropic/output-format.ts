@@ -41,12 +41,8 @@ export function toFormatFields(
   return inWords(`Answer with JSON that keeps to this schema, and nothing else: ${format.schemaJson}`, tools, notes);
 }
 
-function inWords(instructions: string, tools: ToolFields, { warnings }: Notes): FormatFields {
-  warnings.push({
-    code: "output-format-emulated",
-    message: "the model has no such mode: it is told the form of the answer in words",
-    field: "config.outputFormat",
-  });
+function inWords(instructions: string, tools: ToolFields, notes: Notes): FormatFields {
+  notes.inWords("config.outputFormat");
   return { tools, instructions };
 }
 

@@ -1,6 +1,7 @@
 import type { ChatRequest, Message, OutputFormat } from "../../core/chat.ts";
 import type { Warning } from "../../core/route.ts";
 import { rawJson } from "../openai-compatible/json-text.ts";
+import { jsonSentence } from "../openai-compatible/json-word.ts";
 import { type Notes, newNotes } from "../openai-compatible/notes.ts";
 import { mergeOptions, refuseReservedOptions } from "../openai-compatible/options.ts";
 import { type OfferedTools, toOfferedTools, toToolFields } from "./chat-tools.ts";
@@ -34,11 +35,12 @@ export function toGenerateContentRequest(request: ChatRequest, kind: string): Ge
   const { model, messages } = request;
   const notes = newNotes();
   const offered = toOfferedTools(request, notes);
-  const emulated = emulatedFormat(request, offered);
-  const generationConfig = toGenerationConfig(request, !emulated, notes);
+  const excluded = excludesFormat(request, offered);
+  const emulated = excluded && request.outputFormat?.type === "json-schema" ? request.outputFormat : undefined;
+  const generationConfig = toGenerationConfig(request, !excluded, notes);
   const body = {
     contents: toContents(messages, { kind, notes, model }),
-    ...toSystemInstruction(request, notes),
+    ...toSystemInstruction(excluded && !emulated ? inWords(request, notes) : request, notes),
     ...(generationConfig && { generationConfig }),
     ...toToolFields(emulated ? withAnswerTool(offered, emulated, request, notes) : offered),
   };
@@ -72,13 +74,15 @@ type JsonSchemaFormat = Extract<OutputFormat, { type: "json-schema" }>;
 
 const answerName = "answer";
 
-/** Before Gemini 3 functions and a JSON form of the answer exclude each other: the schema becomes a function. */
-function emulatedFormat(
-  { model, outputFormat }: ChatRequest,
-  { functions }: OfferedTools,
-): JsonSchemaFormat | undefined {
-  const excluded = functions.length > 0 && !isGemini3(model);
-  return excluded && outputFormat?.type === "json-schema" ? outputFormat : undefined;
+/** Before Gemini 3 functions and a JSON form of the answer exclude each other: a schema becomes a function. */
+function excludesFormat({ model, outputFormat }: ChatRequest, { functions }: OfferedTools): boolean {
+  return outputFormat !== undefined && functions.length > 0 && !isGemini3(model);
+}
+
+function inWords(request: ChatRequest, notes: Notes): ChatRequest {
+  notes.inWords("config.outputFormat");
+  const { instructions } = request;
+  return { ...request, instructions: [instructions, jsonSentence].filter((text) => text !== "").join("\n\n") };
 }
 
 function withAnswerTool(

@@ -3,7 +3,7 @@ import type { ChatRequest, GenerationConfig, Modality, OutputFormat, ReasoningCo
 import { rawJson } from "../openai-compatible/json-text.ts";
 import type { Notes } from "../openai-compatible/notes.ts";
 import { unsupported } from "../openai-compatible/unsupported.ts";
-import { canThink, isGemini3, isPro } from "./model-families.ts";
+import { budgetsOf, canThink, draws, hasPenalties, isGemini3, isPro } from "./model-families.ts";
 
 /** `generationConfig`; `undefined` when there is nothing to say. `formatted`: whether it asks for the output format too. */
 export function toGenerationConfig(
@@ -12,7 +12,7 @@ export function toGenerationConfig(
   notes: Notes,
 ): object | undefined {
   const config = {
-    ...toParameters(generation),
+    ...toParameters(model, generation, notes),
     ...toThinking(model, generation.reasoning, notes),
     ...toModalities(generation.outputModalities),
     ...(outputFormat && formatted && toFormat(outputFormat)),
@@ -30,11 +30,26 @@ const parameters = [
   "frequencyPenalty",
 ] as const satisfies readonly (keyof GenerationConfig & keyof GeminiConfig)[];
 
+const penalties: readonly string[] = ["presencePenalty", "frequencyPenalty"];
+
 /** The API's names are ours. */
-function toParameters(generation: GenerationConfig): object {
-  const given = parameters.filter((name) => generation[name] !== undefined).map((name) => [name, generation[name]]);
-  const { stopSequences } = generation;
-  return { ...Object.fromEntries(given), ...(stopSequences.length > 0 && { stopSequences }) };
+function toParameters(model: string, generation: GenerationConfig, notes: Notes): object {
+  const given = parameters.filter((name) => generation[name] !== undefined);
+  const refused = given.filter((name) => penalties.includes(name) && !hasPenalties(model));
+  for (const name of refused) notes.ignored(`config.generation.${name}`);
+  const taken = given.filter((name) => !refused.includes(name)).map((name) => [name, generation[name]]);
+  return { ...Object.fromEntries(taken), ...toStop(generation, notes) };
+}
+
+/** The API's limit. */
+const maxStopSequences = 5;
+
+function toStop({ stopSequences }: GenerationConfig, notes: Notes): { readonly stopSequences?: readonly string[] } {
+  if (stopSequences.length === 0) return {};
+  if (stopSequences.length > maxStopSequences) {
+    notes.clamped("config.generation.stopSequences", `the first ${maxStopSequences} are used`);
+  }
+  return { stopSequences: stopSequences.slice(0, maxStopSequences) };
 }
 
 interface WireThinking {
@@ -65,14 +80,31 @@ type Effort = NonNullable<ReasoningConfig["effort"]>;
 /** The two may not come together: a budget in tokens is the closer wish. */
 function toAmount(model: string, reasoning: ReasoningConfig | undefined, notes: Notes): WireThinking {
   const { effort, budgetTokens } = reasoning ?? {};
-  if (budgetTokens !== undefined) return { thinkingBudget: budgetTokens };
+  if (budgetTokens !== undefined) return { thinkingBudget: toBudget(model, budgetTokens, notes) };
   if (!effort) return {};
   if (effort === "disabled" && (isGemini3(model) || isPro(model))) {
     notes.clamped("config.generation.reasoning.effort", "this model always thinks; it is asked for the least");
   }
   if (!isGemini3(model))
     return { thinkingBudget: isPro(model) && effort === "disabled" ? leastOfPro : budgets[effort] };
+  if (draws(model)) return drawingLevel(model, effort, notes);
   return { thinkingLevel: isPro(model) && levels[effort] === "MINIMAL" ? "LOW" : levels[effort] };
+}
+
+/** "The thinking budget 0 is invalid. Please choose a value between 128 and 32768." */
+function toBudget(model: string, wanted: number, notes: Notes): number {
+  const { least, most } = budgetsOf(model);
+  if (wanted === 0 && !isPro(model)) return 0;
+  const budget = Math.min(Math.max(wanted, least), most);
+  if (budget !== wanted) notes.clamped("config.generation.reasoning.budgetTokens", `${budget} tokens`);
+  return budget;
+}
+
+/** Models that draw think little or much, and the larger ones cannot be told. */
+function drawingLevel(model: string, effort: Effort, notes: Notes): WireThinking {
+  if (!isPro(model)) return { thinkingLevel: ["disabled", "minimal", "low"].includes(effort) ? "MINIMAL" : "HIGH" };
+  if (effort !== "disabled") notes.ignored("config.generation.reasoning.effort");
+  return {};
 }
 
 const levels: Readonly<Record<Effort, NonNullable<WireThinking["thinkingLevel"]>>> = {

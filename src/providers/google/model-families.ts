@@ -46,3 +46,19 @@ export function onlySpeaks(model: string): boolean {
 export function readsLiveText(model: string): boolean {
   return isGemini3(model);
 }
+
+/** Whether a model has penalties: "Penalty is not enabled for models/gemini-2.5-flash". */
+export function hasPenalties(model: string): boolean {
+  return !isSince(model, 2.5);
+}
+
+/** Whether a model draws. */
+export function draws(model: string): boolean {
+  return /-image\b/.test(model);
+}
+
+/** The budgets for thoughts that a model takes, in tokens, beside 0 where it can do without: ai.google.dev, "Thinking". */
+export function budgetsOf(model: string): { readonly least: number; readonly most: number } {
+  if (isPro(model)) return { least: 128, most: 32_768 };
+  return { least: /-flash-lite\b/.test(model) ? 512 : 0, most: 24_576 };
+}

@@ -11,20 +11,22 @@ import { withExecutedTools } from "./watched-upstream.ts";
 export function createChat(kind: string, connection: ProviderConnection, upstream: Upstream): Chat {
   const prepare = (asked: ChatRequest) => {
     const tools = new ExecutedTools();
-    const { request, dialect, warnings } = toGroqCall(asked);
+    const { request, dialect, warnings, whole } = toGroqCall(asked);
     const chat = createChatCompletions({ kind, dialect, connection }, withExecutedTools(upstream, tools));
-    return { chat, request, complete: (event: ChatEvent) => withTools(event, tools, warnings) };
+    return { chat, request, whole, complete: (event: ChatEvent) => withTools(event, tools, warnings) };
+  };
+  const generate = async (asked: ChatRequest, signal: AbortSignal): Promise<readonly ChatEvent[]> => {
+    const { chat, request, complete } = prepare(asked);
+    const events = (await chat.generate?.(request, signal)) ?? [];
+    return events.flatMap(complete);
   };
   return {
     async *stream(asked, signal) {
-      const { chat, request, complete } = prepare(asked);
+      const { chat, request, whole, complete } = prepare(asked);
+      if (whole) return yield* await generate(asked, signal);
       for await (const event of chat.stream(request, signal)) yield* complete(event);
     },
-    async generate(asked, signal) {
-      const { chat, request, complete } = prepare(asked);
-      const events = (await chat.generate?.(request, signal)) ?? [];
-      return events.flatMap(complete);
-    },
+    generate,
   };
 }
 

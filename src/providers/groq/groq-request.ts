@@ -10,6 +10,8 @@ export interface GroqCall {
   readonly dialect: Dialect;
   /** What was done differently from what was asked. */
   readonly warnings: readonly Warning[];
+  /** Whether the answer has to come in one piece. */
+  readonly whole: boolean;
 }
 
 /**
@@ -18,7 +20,14 @@ export interface GroqCall {
  */
 export function toGroqCall(request: ChatRequest): GroqCall {
   const dialect = dialectOf(request.model);
-  if (isCompound(request.model)) return { ...compoundRequest(request), dialect };
+  const whole = isWhole(request, dialect);
+  if (isCompound(request.model)) return { ...compoundRequest(request), dialect, whole };
   const options = { ...reasoningFormat(request), ...request.options };
-  return { request: { ...request, options }, dialect, warnings: [] };
+  return { request: { ...request, options }, dialect, warnings: [], whole };
+}
+
+/** console.groq.com/docs/structured-outputs: what answers in a form of the caller's is not streamed. */
+function isWhole({ outputFormat, tools }: ChatRequest, { output }: Dialect): boolean {
+  if (!outputFormat || tools.length > 0) return false;
+  return outputFormat.type === "json-object" || output.jsonSchema;
 }

@@ -1,4 +1,5 @@
 import type { ChatRequest, Media, Message, Part, ToolCallPart, ToolResultPart } from "../../core/chat.ts";
+import { isJsonObject, type JsonObject } from "../../core/json.ts";
 import { resultText } from "../openai-compatible/chat-messages.ts";
 import { type RawJson, rawJson } from "../openai-compatible/json-text.ts";
 import { base64, kindOfMedia } from "../openai-compatible/media.ts";
@@ -18,7 +19,7 @@ export interface WireMessage {
 
 interface WireToolCall {
   readonly id: string;
-  readonly function: { readonly name: string; readonly arguments: RawJson };
+  readonly function: { readonly name: string; readonly arguments: RawJson | JsonObject };
 }
 
 interface Mapping {
@@ -51,7 +52,7 @@ function assistantMessage({ parts }: Message, field: string, notes: Notes): read
   noteDropped(parts, field, notes);
   const content = textOf(parts, "text", "");
   const thinking = textOf(parts, "reasoning", "");
-  const calls = parts.flatMap((part, index) => toToolCall(part, `${field}.parts[${index}]`));
+  const calls = parts.flatMap(toToolCall);
   if (content === "" && calls.length === 0) return [];
   return [
     {
@@ -77,13 +78,20 @@ function noteDropped(parts: readonly Part[], field: string, notes: Notes): void 
   }
 }
 
-function toToolCall(part: Part, field: string): readonly WireToolCall[] {
+function toToolCall(part: Part): readonly WireToolCall[] {
   if (part.type !== "tool-call" || part.executor === "provider") return [];
-  return [{ id: part.id, function: { name: part.name, arguments: argumentsOf(part, field) } }];
+  return [{ id: part.id, function: { name: part.name, arguments: argumentsOf(part) } }];
 }
 
-function argumentsOf({ argumentsJson }: ToolCallPart, field: string): RawJson {
-  return rawJson(argumentsJson || "{}", `${field}.toolCall.argumentsJson`);
+/** As they were written; Ollama takes objects alone, so that what a model got wrong is wrapped. */
+function argumentsOf({ argumentsJson }: ToolCallPart): RawJson | JsonObject {
+  if (argumentsJson.trim() === "") return {};
+  try {
+    if (isJsonObject(JSON.parse(argumentsJson))) return rawJson(argumentsJson, "argumentsJson");
+  } catch {
+    // Wrapped below.
+  }
+  return { arguments: argumentsJson };
 }
 
 /** Results come as messages of their own; pictures that tools returned follow as the user's. */

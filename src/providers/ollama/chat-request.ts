@@ -45,6 +45,13 @@ export function toOllamaRequest(request: ChatRequest): OllamaCall {
   return { body: mergeOptions(body, placeOptions(request.options)), warnings: notes.warnings };
 }
 
+/** The same call of a model that turns out not to think. */
+export function withoutThinking({ body: { think: _, ...body }, warnings }: OllamaCall): OllamaCall {
+  const notes = newNotes();
+  notes.ignored("config.generation.reasoning.effort");
+  return { body: body as OllamaBody, warnings: [...warnings, ...notes.warnings] };
+}
+
 function refuseModalities(wanted: readonly Modality[]): void {
   const other = wanted.findIndex((modality) => modality !== "text");
   if (other >= 0) throw unsupported(`config.generation.outputModalities[${other}]`, "this provider answers with text");

@@ -3,10 +3,10 @@ import type { ProviderConnection } from "../../core/provider.ts";
 import type { Upstream, UpstreamRequest } from "../../core/upstream.ts";
 import { batched, inBatches } from "../../streams/batches.ts";
 import type { AnswerContext } from "./chat-answer.ts";
-import { type OllamaCall, toOllamaRequest } from "./chat-request.ts";
+import { type OllamaCall, toOllamaRequest, withoutThinking } from "./chat-request.ts";
 import { readChatAnswer, readChatLines } from "./chat-stream.ts";
 import { toPost } from "./endpoint.ts";
-import { explainOllamaError, wantsPull } from "./error.ts";
+import { explainOllamaError, refusesThinking, wantsPull } from "./error.ts";
 import { pullModel } from "./pull.ts";
 import { SharedPulls } from "./shared-pulls.ts";
 
@@ -31,20 +31,36 @@ export function createChat(connection: ProviderConnection, upstream: Upstream): 
     request: ChatRequest,
     signal: AbortSignal,
   ): AsyncGenerator<readonly ChatEvent[], void, undefined> {
-    const call = toOllamaRequest(request);
-    const post = toChatPost(connection, call, true);
-    const answer = yield* open(() => upstream.lines(post, signal), request.model, signal);
+    const send = (call: OllamaCall) => upstream.lines(toChatPost(connection, call, true), signal);
+    const { call, answer } = yield* open(() => ask(toOllamaRequest(request), send), request.model, signal);
     yield* inBatches(readChatLines(answer.lines, toContext(call, request)));
   }
   return {
     stream: (request, signal) => batched(read(request, signal)),
     async generate(request, signal) {
-      const call = toOllamaRequest(request);
-      const post = toChatPost(connection, call, false);
-      const answer = await resultOf(open(() => upstream.json(post, signal), request.model, signal));
+      const send = (call: OllamaCall) => upstream.json(toChatPost(connection, call, false), signal);
+      const opening = open(() => ask(toOllamaRequest(request), send), request.model, signal);
+      const { call, answer } = await resultOf(opening);
       return readChatAnswer(answer.value, toContext(call, request));
     },
   };
+}
+
+/** An answer, and the call that got it. */
+interface Answered<T> {
+  readonly call: OllamaCall;
+  readonly answer: T;
+}
+
+/** A model that cannot think refuses to be asked for it, which nothing tells before: it is asked again, without. */
+async function ask<T>(call: OllamaCall, send: (call: OllamaCall) => Promise<T>): Promise<Answered<T>> {
+  try {
+    return { call, answer: await send(call) };
+  } catch (error) {
+    if (!call.body.think || !refusesThinking(error)) throw error;
+  }
+  const quiet = withoutThinking(call);
+  return { call: quiet, answer: await send(quiet) };
 }
 
 function toChatPost(connection: ProviderConnection, { body }: OllamaCall, stream: boolean): UpstreamRequest {

@@ -27,3 +27,9 @@ function missingModel(model: string): string {
 export function wantsPull(error: unknown): boolean {
   return error instanceof LivellmError && error.reason === "model_not_found" && error.facts.httpStatus === 404;
 }
+
+/** Whether a call failed because it asked a model to think that cannot: `"llama3.2" does not support thinking`. */
+export function refusesThinking(error: unknown): boolean {
+  if (!(error instanceof LivellmError) || error.facts.httpStatus !== 400) return false;
+  return error.message.includes("does not support thinking");
+}

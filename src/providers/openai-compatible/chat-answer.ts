@@ -78,7 +78,7 @@ export function readChunk(answer: ChatAnswer, chunk: Chunk): void {
   if (chunk.content !== "") write(answer, openPart(answer, "text"), chunk.content);
   if (chunk.refusal !== "") readRefusal(answer, chunk.refusal);
   if (chunk.audio) readAudio(answer, chunk.audio);
-  if (chunk.citations.length > 0) answer.citations.push(...chunk.citations);
+  for (const citation of chunk.citations) addCitation(answer, citation);
   for (const url of chunk.imageUrls) readImage(answer, url);
   for (const piece of chunk.toolCalls) readToolCall(answer, piece);
   if (chunk.finishReason !== "") readFinish(answer, chunk);
@@ -130,6 +130,12 @@ function readRefusal(answer: ChatAnswer, refusal: string): void {
 function readAudio(answer: ChatAnswer, { data, transcript }: NonNullable<Chunk["audio"]>): void {
   if (data !== "") answer.audio.push(data);
   if (transcript !== "") write(answer, openPart(answer, "text"), transcript);
+}
+
+/** Perplexity tells all its sources again with every chunk. */
+function addCitation({ citations }: ChatAnswer, citation: Citation): void {
+  const { uri, startIndex } = citation;
+  if (!citations.some((known) => known.uri === uri && known.startIndex === startIndex)) citations.push(citation);
 }
 
 function readImage(answer: ChatAnswer, url: string): void {

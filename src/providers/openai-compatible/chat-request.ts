@@ -7,7 +7,7 @@ import type { Dialect, Parameter } from "./dialect.ts";
 import { jsonSentence, lacksJsonWord } from "./json-word.ts";
 import { type Notes, newNotes } from "./notes.ts";
 import { mergeOptions, refuseReservedOptions } from "./options.ts";
-import { toWireSchema } from "./output-format.ts";
+import { toWireSchema, type WireSchema } from "./output-format.ts";
 import { unsupported } from "./unsupported.ts";
 
 /** The body of a chat completions call; `writeJson` makes it text. */
@@ -90,10 +90,16 @@ function toParameters(generation: GenerationConfig, dialect: Dialect, notes: Not
     const value = generation[parameter];
     const name = dialect.parameters[parameter];
     if (value === undefined) continue;
-    if (name) fields[name] = value;
+    if (name) fields[name] = parameter === "temperature" ? toTemperature(value, dialect, notes) : value;
     else notes.ignored(`config.generation.${parameter}`);
   }
   return fields;
+}
+
+function toTemperature(wanted: number, { maxTemperature = 2 }: Dialect, notes: Notes): number {
+  if (wanted <= maxTemperature) return wanted;
+  notes.clamped("config.generation.temperature", `${maxTemperature} is the most`);
+  return maxTemperature;
 }
 
 function toStop({ stopSequences }: GenerationConfig, { maxStopSequences }: Dialect, notes: Notes): JsonObject {
@@ -145,13 +151,25 @@ function toOutputFields(
   notes: Notes,
 ): OutputFields {
   if (!format) return { fields: {} };
+  const excluded = output.excludesTools && tools.tools !== undefined;
+  if (format.type === "json-object" && excluded) {
+    notes.inWords("config.outputFormat");
+    return { fields: {} };
+  }
   if (format.type === "json-object") return { fields: { response_format: jsonObject(output.jsonObject) } };
   const schema = toWireSchema(format);
-  if (output.jsonSchema) return { fields: { response_format: { type: "json_schema", json_schema: schema } } };
+  if (output.jsonSchema && !excluded) {
+    return { fields: { response_format: { type: "json_schema", json_schema: schema } } };
+  }
+  notes.emulated("config.outputFormat.jsonSchema");
+  return { fields: withAnswerTool(schema, tools), answerTool: schema.name };
+}
+
+/** Where the caller wants none of the tools called, the answer is the only one there is. */
+function withAnswerTool(schema: WireSchema, { tools = [], tool_choice }: ToolFields): ToolFields {
   const { name, description = "Gives the answer.", schema: parameters } = schema;
   const answer = { type: "function", function: { name, description, parameters } } as WireTool;
-  notes.emulated("config.outputFormat.jsonSchema");
-  return { fields: { tools: [...(tools.tools ?? []), answer], tool_choice: "required" }, answerTool: name };
+  return { tools: tool_choice === "none" ? [answer] : [...tools, answer], tool_choice: "required" };
 }
 
 function jsonObject(known: boolean): object {

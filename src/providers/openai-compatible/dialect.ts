@@ -28,6 +28,8 @@ export interface Dialect {
   readonly requestIdHeader?: string;
   /** What the vendor calls each option. */
   readonly parameters: Readonly<Partial<Record<Parameter, string>>>;
+  /** Where the scale ends before 2. */
+  readonly maxTemperature?: number;
   /** 0: there are none. */
   readonly maxStopSequences: number;
   /** The same dialect as the model that is asked speaks it, where a vendor's models differ in what they refuse. */
@@ -42,6 +44,8 @@ export interface Dialect {
   readonly output: {
     readonly jsonSchema: boolean;
     readonly jsonObject: boolean;
+    /** Whether a form of the answer and tools exclude each other. */
+    readonly excludesTools?: boolean;
     readonly modalities: readonly Modality[];
   };
   readonly tools: ToolDialect;

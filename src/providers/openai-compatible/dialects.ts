@@ -1,6 +1,8 @@
 import type { JsonObject } from "../../core/json.ts";
 import type { Dialect, ToolCallIds } from "./dialect.ts";
+import { asMistralSpeaks } from "./mistral-dialect.ts";
 import { asOpenAIModelSpeaks } from "./openai-dialect.ts";
+import { asGrokSpeaks } from "./xai-dialect.ts";
 
 const effort = (word: string): JsonObject => ({ reasoning_effort: word });
 
@@ -119,6 +121,7 @@ const xai: Dialect = {
   ...generic,
   name: "xai",
   hosts: ["api.x.ai"],
+  ofModel: asGrokSpeaks,
   parameters: { ...generic.parameters, maxOutputTokens: "max_completion_tokens" },
   reasoning: { ...generic.reasoning, answerFields: ["reasoning_content"] },
   content: { images: true, audioFormats: [] },
@@ -156,7 +159,9 @@ const mistral: Dialect = {
   ...generic,
   name: "mistral",
   hosts: ["api.mistral.ai", "codestral.mistral.ai"],
+  ofModel: asMistralSpeaks,
   parameters: { ...sampling, ...penalties, maxOutputTokens: "max_tokens", seed: "random_seed" },
+  maxTemperature: 1.5,
   maxStopSequences: 16,
   // Unknown fields are refused with 422; usage is always in the last chunk.
   asksForUsage: false,
@@ -199,7 +204,11 @@ const groq: Dialect = {
     answerFields: ["reasoning"],
     historyField: "reasoning",
   },
+  // console.groq.com/docs/openai: `messages[].name` is answered with 400.
+  messageNames: false,
   content: { images: true, audioFormats: [] },
+  // "json mode cannot be combined with tool/function calling".
+  output: { ...generic.output, excludesTools: true },
   tools: {
     ...generic.tools,
     webSearch: { type: "browser_search" },

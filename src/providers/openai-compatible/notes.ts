@@ -9,6 +9,8 @@ export interface Notes {
   clamped(field: string, what: string): void;
   /** An output format this provider lacks: a tool that the model has to call stands in. */
   emulated(field: string): void;
+  /** An output format this provider lacks: the model is told of it. */
+  inWords(field: string): void;
   /** A part of the history that this provider cannot take, and can do without. */
   dropped(field: string, what: string): void;
   /** State that another kind of provider made. Told once: a long history has many. */
@@ -28,6 +30,8 @@ export function newNotes(): Notes {
         field,
         "the provider has no such mode: the schema is a tool that the model must call",
       ),
+    inWords: (field) =>
+      add("output-format-emulated", field, "the model has no such mode: it is told the form of the answer in words"),
     dropped: (field, what) => add("part-dropped", field, `the provider cannot take ${what}: left out`),
     stateDropped(field, madeBy) {
       if (warnings.some(({ code }) => code === "provider-state-dropped")) return;

@@ -4,7 +4,7 @@ import { count, object } from "./json-fields.ts";
 
 /**
  * Chat completions' usage in our terms. Cached, cache-write and audio tokens are inside `prompt_tokens` with every vendor;
- * reasoning is inside `completion_tokens` but for the vendors whose dialect says otherwise.
+ * reasoning is inside `completion_tokens` but for the vendors whose dialect, or total, says otherwise.
  */
 export function readChatUsage(usage: JsonObject | undefined, reasoningOutsideCompletion = false): Usage {
   if (!usage) return {};
@@ -14,7 +14,7 @@ export function readChatUsage(usage: JsonObject | undefined, reasoningOutsideCom
   const written = count(usage.completion_tokens);
   return present({
     inputTokens: count(usage.prompt_tokens),
-    outputTokens: reasoningOutsideCompletion ? add(written, reasoning) : written,
+    outputTokens: isBeside(usage, reasoning ?? 0, reasoningOutsideCompletion) ? add(written, reasoning) : written,
     // The second is DeepSeek's name, the third Together's.
     cachedInputTokens: count(input.cached_tokens) ?? count(usage.prompt_cache_hit_tokens) ?? count(usage.cached_tokens),
     cacheWriteTokens: count(input.cache_write_tokens),
@@ -23,6 +23,14 @@ export function readChatUsage(usage: JsonObject | undefined, reasoningOutsideCom
     outputAudioTokens: count(output.audio_tokens),
     providerUsage: usage,
   });
+}
+
+/** The total tells, where there is one: xAI's models were served by others, too, who count as OpenAI does. */
+function isBeside(usage: JsonObject, reasoning: number, otherwise: boolean): boolean {
+  const [total, read, written] = [usage.total_tokens, usage.prompt_tokens, usage.completion_tokens].map(count);
+  if (!total || read === undefined || written === undefined || reasoning === 0) return otherwise;
+  if (total === read + written) return false;
+  return total === read + written + reasoning || otherwise;
 }
 
 function add(a: number | undefined, b: number | undefined): number | undefined {

@@ -49,12 +49,23 @@ describe("the body", () => {
       maxOutputTokens: 64,
       seed: 0,
       stopSequences: ["x", "y"],
-      presencePenalty: 1,
-      frequencyPenalty: -1,
       thinkingConfig: { thinkingLevel: "LOW" },
       responseModalities: ["TEXT", "IMAGE"],
     });
-    expect(warningsOf({ generation: config })).toEqual([]);
+    const refused = ["presencePenalty", "frequencyPenalty"];
+    expect(warningsOf({ generation: config })).toEqual(
+      refused.map((name) => `option-ignored config.generation.${name}`),
+    );
+    expect(bodyOf({ model: "gemini-2.0-flash", generation: config }).generationConfig).toMatchObject({
+      presencePenalty: 1,
+      frequencyPenalty: -1,
+    });
+  });
+
+  test("no more stop sequences than there may be", () => {
+    const config = generation({ stopSequences: ["1", "2", "3", "4", "5", "6"] });
+    expect(bodyOf({ generation: config }).generationConfig.stopSequences).toEqual(["1", "2", "3", "4", "5"]);
+    expect(warningsOf({ generation: config })).toEqual(["option-clamped config.generation.stopSequences"]);
   });
 
   test("safety settings and more go in beside it", () => {
@@ -91,6 +102,13 @@ describe("thinking", () => {
     ["gemini-2.5-flash", { effort: "medium" }, { thinkingBudget: 8192, includeThoughts: true }],
     ["gemini-2.5-pro", { effort: "disabled" }, { thinkingBudget: 128, includeThoughts: true }],
     ["gemini-3.8-flash", { effort: "low", budgetTokens: 99 }, { thinkingBudget: 99, includeThoughts: true }],
+    ["gemini-2.5-pro", { budgetTokens: 0, hidden: true }, { thinkingBudget: 128 }],
+    ["gemini-2.5-pro", { budgetTokens: 99_999, hidden: true }, { thinkingBudget: 32_768 }],
+    ["gemini-2.5-flash", { budgetTokens: 0 }, { thinkingBudget: 0 }],
+    ["gemini-2.5-flash-lite", { budgetTokens: 5, hidden: true }, { thinkingBudget: 512 }],
+    ["gemini-3.1-flash-image", { effort: "medium", hidden: true }, { thinkingLevel: "HIGH" }],
+    ["gemini-3.1-flash-image", { effort: "low", hidden: true }, { thinkingLevel: "MINIMAL" }],
+    ["gemini-3-pro-image", { effort: "low" }, { includeThoughts: true }],
     ["gemini-2.5-flash-image", { effort: "low" }, undefined],
     ["gemma-3-27b-it", { effort: "low" }, undefined],
     ["gemini-robotics-er-1.6", { effort: "low" }, undefined],
@@ -105,6 +123,10 @@ describe("thinking", () => {
     const disabled = generation({ reasoning: { hidden: false, effort: "disabled" } });
     expect(warningsOf({ generation: disabled })).toEqual(["option-clamped config.generation.reasoning.effort"]);
     expect(warningsOf({ model: "gemini-2.5-flash", generation: disabled })).toEqual([]);
+    const much = generation({ reasoning: { hidden: false, budgetTokens: 99_999 } });
+    expect(warningsOf({ model: "gemini-2.5-pro", generation: much })).toEqual([
+      "option-clamped config.generation.reasoning.budgetTokens",
+    ]);
   });
 });
 
@@ -135,6 +157,17 @@ describe("structured output", () => {
     expect(bodyOf({ tools, outputFormat }).generationConfig).toHaveProperty("responseJsonSchema");
     const toolChoice = { mode: "disabled", toolNames: [] } as const;
     expect(bodyOf({ ...old, toolChoice }).toolConfig.functionCallingConfig.allowedFunctionNames).toEqual(["reply"]);
+  });
+
+  test("before Gemini 3 any JSON object is asked for in words when there are functions", () => {
+    const format = { type: "json-object" } as const;
+    const old = { model: "gemini-2.5-flash", tools: [{ type: "function", name: "f" }] as const, outputFormat: format };
+    expect(bodyOf({ ...old, instructions: "Be Bo." })).toMatchObject({
+      systemInstruction: { parts: [{ text: "Be Bo.\n\nAnswer with a JSON object." }] },
+      generationConfig: thinks,
+    });
+    expect(bodyOf(old).generationConfig).not.toHaveProperty("responseMimeType");
+    expect(warningsOf(old)).toEqual(["output-format-emulated config.outputFormat"]);
   });
 
   test("no JSON is refused, with its path", () => {

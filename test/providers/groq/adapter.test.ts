@@ -107,6 +107,37 @@ describe("over HTTP", () => {
   });
 });
 
+describe("a form of the answer", () => {
+  const outputFormat = { type: "json-schema", name: "reply", schemaJson: '{"type":"object"}' } as const;
+
+  test.each<[string, Partial<ChatRequest>]>([
+    ["a schema", { outputFormat }],
+    ["any object", { outputFormat: { type: "json-object" }, model: "llama-3.3-70b-versatile" }],
+  ])("%s is not streamed by Groq, and comes as one answer", async (_, request) => {
+    const message = { role: "assistant", content: '{"a":1}' };
+    const answer = { model: "m", choices: [{ index: 0, message, finish_reason: "stop" }], usage: { prompt_tokens: 3 } };
+    await using vendor = await startVendor({ body: [JSON.stringify(answer)] });
+    await using provider = buildOn(vendor);
+    const { events, error } = await runStream(provider.chat, say("Hi", request));
+    expect(error).toBeUndefined();
+    expect(textOf(assemble(events))).toBe('{"a":1}');
+    const sent = JSON.parse(vendor.calls[0]?.body ?? "");
+    expect(sent).toHaveProperty("response_format");
+    expect(sent).not.toHaveProperty("stream");
+  });
+
+  test.each<[string, Partial<ChatRequest>]>([
+    ["a model that has no schemas", { model: "llama-3.3-70b-versatile" }],
+    ["tools beside it", { tools: [{ type: "function", name: "f" }] }],
+  ])("with %s it is a tool, and streamed", async (_, request) => {
+    const { sent, warnings } = await sentFor({ outputFormat, ...request });
+    expect(sent).toMatchObject({ stream: true, tool_choice: "required" });
+    expect(sent.tools.at(-1).function.name).toBe("reply");
+    expect(sent).not.toHaveProperty("response_format");
+    expect(warnings).toEqual(["config.outputFormat.jsonSchema"]);
+  });
+});
+
 describe("reasoning, as the family of the model has it", () => {
   const reasoning = (more: object) => ({ generation: generation({ reasoning: { hidden: false, ...more } }) });
 
@@ -119,6 +150,7 @@ describe("reasoning, as the family of the model has it", () => {
     ["qwen/qwen3-32b", { effort: "low" }, { reasoning_format: "parsed", reasoning_effort: "default" }],
     ["qwen/qwen3-32b", { hidden: true }, { reasoning_format: "hidden" }],
     ["llama-3.3-70b-versatile", { hidden: true }, {}],
+    ["llama-3.3-70b-versatile", { effort: "high" }, {}],
     ["some/new-model", { effort: "high" }, { reasoning_effort: "high" }],
   ])("%s %j", async (model, config, expected) => {
     const { sent } = await sentFor({ model, ...reasoning(config) });

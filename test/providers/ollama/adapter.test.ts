@@ -7,7 +7,7 @@ import { startVendor } from "../../support/vendor-server.ts";
 import { expectAnswersOfAimock, startAimock } from "../openai-compatible/aimock.ts";
 import { buildProvider, runStream, runWhole } from "../openai-compatible/provider.ts";
 import { assemble, callsOf, fixture, textOf } from "../openai-compatible/reading.ts";
-import { chatRequest, result, user } from "../openai-compatible/request.ts";
+import { call, chatRequest, generation, result, user } from "../openai-compatible/request.ts";
 import { body } from "./reading.ts";
 
 const say = (text: string, more: Partial<ChatRequest> = {}) =>
@@ -20,10 +20,10 @@ describe("over HTTP", () => {
     await using provider = buildProvider(ollama, { baseUrl: vendor.url });
     const answer = await runWhole(provider.chat, say("Hi"));
     expect(textOf(answer)).toBe("Grüezi, 👋🏽 world");
-    const [call] = vendor.calls;
-    expect(call).toMatchObject({ method: "POST", path: "/api/chat", headers: { "content-type": "application/json" } });
-    expect(call?.headers).not.toHaveProperty("authorization");
-    expect(JSON.parse(call?.body ?? "")).toEqual({
+    const [made] = vendor.calls;
+    expect(made).toMatchObject({ method: "POST", path: "/api/chat", headers: { "content-type": "application/json" } });
+    expect(made?.headers).not.toHaveProperty("authorization");
+    expect(JSON.parse(made?.body ?? "")).toEqual({
       model: "qwen3:8b",
       messages: [{ role: "user", content: "Hi" }],
       stream: true,
@@ -47,6 +47,49 @@ describe("over HTTP", () => {
     const answer = assemble(await provider.chat.generate(say("Hi"), signal));
     expect(callsOf(answer)).toEqual([{ id: "call_r1", name: "get_weather", argumentsJson: '{"city":"Bern"}' }]);
     expect(JSON.parse(vendor.calls[0]?.body ?? "")).toMatchObject({ stream: false });
+  });
+
+  test.each(["stream", "generate"] as const)("%s: a model that cannot think is asked again without", async (way) => {
+    await using vendor = await startVendor();
+    vendor.answerWith(({ body: asked }) =>
+      JSON.parse(asked).think
+        ? { status: 400, body: ['{"error":"\\"llama3.2\\" does not support thinking"}'] }
+        : { body: [way === "stream" ? body("text") : fixture("ollama/reasoning-and-tool.json")] },
+    );
+    await using provider = buildProvider(ollama, { baseUrl: vendor.url });
+    const request = say("Hi", { generation: generation({ reasoning: { effort: "low", hidden: false } }) });
+    const events =
+      way === "stream"
+        ? (await runStream(provider.chat, request)).events
+        : await provider.chat.generate(request, signal);
+    expect(events[0]).toMatchObject({
+      warnings: [{ code: "option-ignored", field: "config.generation.reasoning.effort" }],
+    });
+    expect(vendor.calls.map((call) => JSON.parse(call.body).think)).toEqual(["low", undefined]);
+  });
+
+  test("any other refusal is told, and not asked again", async () => {
+    await using vendor = await startVendor({ status: 400, body: ['{"error":"does not support tools"}'] });
+    await using provider = buildProvider(ollama, { baseUrl: vendor.url });
+    const request = say("Hi", { generation: generation({ reasoning: { effort: "low", hidden: false } }) });
+    expect((await runStream(provider.chat, request)).error).toMatchObject({ reason: "provider_rejected" });
+    expect(vendor.calls).toHaveLength(1);
+  });
+
+  test("arguments that a model got wrong go back wrapped: Ollama takes objects alone", async () => {
+    await using vendor = await startVendor({ body: [body("text")] });
+    await using provider = buildProvider(ollama, { baseUrl: vendor.url });
+    const parts = ['{"city":', "[1]", '{"n":12345678901234567890}', ""].map((json, n) => call(`c${n}`, "f", json));
+    const messages: Message[] = [...say("Hi").messages, { role: "assistant", parts }];
+    await runWhole(provider.chat, say("", { messages }));
+    const sent = vendor.calls[0]?.body ?? "";
+    expect(JSON.parse(sent).messages[1].tool_calls.map((one: { function: object }) => one.function)).toMatchObject([
+      { arguments: { arguments: '{"city":' } },
+      { arguments: { arguments: "[1]" } },
+      { arguments: {} },
+      { arguments: {} },
+    ]);
+    expect(sent).toContain('{"n":12345678901234567890}');
   });
 
   test("an answer is the history of the next step, thoughts and all", async () => {

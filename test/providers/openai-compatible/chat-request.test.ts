@@ -80,6 +80,48 @@ describe("options", () => {
     expect(warningsFor("openai", { model: "gpt-4.1", generation: reasoning("disabled") })).toEqual([]);
   });
 
+  test.each<[Name, string, object, object, readonly string[]]>([
+    ["xai", "grok-4.3", { effort: "disabled" }, { reasoning_effort: "none" }, []],
+    ["xai", "grok-4.5", { effort: "disabled" }, { reasoning_effort: "low" }, ["option-clamped"]],
+    ["xai", "grok-4.7", { effort: "max" }, { reasoning_effort: "high" }, []],
+    ["xai", "grok-4.20-0309-reasoning", { effort: "low" }, {}, ["option-ignored"]],
+    ["xai", "grok-4.20-0309-non-reasoning", { effort: "disabled" }, {}, []],
+    ["xai", "grok-3-mini", { effort: "medium" }, { reasoning_effort: "high" }, []],
+    ["xai", "my-deployment", { effort: "medium" }, { reasoning_effort: "medium" }, []],
+    ["mistral", "mistral-small-latest", { effort: "low" }, { reasoning_effort: "high" }, []],
+    ["mistral", "mistral-medium-2505", { effort: "low" }, {}, ["option-ignored"]],
+    ["mistral", "mistral-large-latest", { effort: "high" }, {}, ["option-ignored"]],
+    ["mistral", "codestral-latest", { effort: "disabled" }, {}, []],
+    ["mistral", "magistral-medium-latest", { effort: "disabled" }, {}, ["option-ignored"]],
+  ])("%s: %s is told %j", (name, model, reasoning, expected, codes) => {
+    const config = generation({ reasoning: { hidden: false, ...reasoning } });
+    const { model: _, messages: __, ...options } = bodyFor(name, { model, generation: config });
+    expect(options).toEqual(expected);
+    expect(warningsFor(name, { model, generation: config })).toEqual(
+      codes.map((code) => `${code} config.generation.reasoning.effort`),
+    );
+  });
+
+  test("Grok that reasons has neither stop sequences nor penalties", () => {
+    const asked = generation({ stopSequences: ["x"], presencePenalty: 1, frequencyPenalty: 1, temperature: 0 });
+    const { model: _, messages: __, ...options } = bodyFor("xai", { model: "grok-4.5", generation: asked });
+    expect(options).toEqual({ temperature: 0 });
+    const dropped = ["presencePenalty", "frequencyPenalty", "stopSequences"];
+    expect(warningsFor("xai", { model: "grok-4.5", generation: asked })).toEqual(
+      dropped.map((option) => `option-ignored config.generation.${option}`),
+    );
+    const model = "grok-4.20-0309-non-reasoning";
+    expect(bodyFor("xai", { model, generation: asked })).toMatchObject({ stop: ["x"], presence_penalty: 1 });
+  });
+
+  test("a scale that ends before 2", () => {
+    expect(bodyFor("mistral", { generation: generation({ temperature: 2 }) })).toMatchObject({ temperature: 1.5 });
+    expect(warningsFor("mistral", { generation: generation({ temperature: 2 }) })).toEqual([
+      "option-clamped config.generation.temperature",
+    ]);
+    expect(warningsFor("mistral", { generation: generation({ temperature: 1.5 }) })).toEqual([]);
+  });
+
   test("any JSON object is asked for in words, too, unless somebody has: vendors insist", () => {
     const outputFormat = { type: "json-object" } as const;
     expect(bodyFor("openai", { outputFormat, instructions: "Be Bo." }).messages[0]).toEqual({
@@ -165,6 +207,7 @@ describe("messages", () => {
     ]);
     expect(bodyFor("mistral", { messages }).messages[1]).toEqual({ role: "user", content: "Hi" });
     expect(warningsFor("mistral", { messages })).toEqual(["option-ignored messages[1].name"]);
+    expect(bodyFor("groq", { messages }).messages[1]).toEqual({ role: "user", content: "Hi" });
   });
 
   test("a tool's round trip", () => {
@@ -409,6 +452,29 @@ describe("structured output", () => {
       tool_choice: "required",
       tools: [{ type: "function", function: { name: "output", parameters: JSON.parse(open) } }],
     });
+  });
+});
+
+describe("where a form of the answer and tools exclude each other", () => {
+  const tools = [{ type: "function", name: "f" }] as const;
+
+  test("a schema is a tool, and the only one where no other may be called", () => {
+    const outputFormat = { type: "json-schema", name: "reply", schemaJson: "{}" } as const;
+    expect(bodyFor("groq", { outputFormat })).toHaveProperty("response_format");
+    const body = bodyFor("groq", { outputFormat, tools });
+    expect(body).not.toHaveProperty("response_format");
+    expect(body.tool_choice).toBe("required");
+    expect(body.tools.map((tool: { function: { name: string } }) => tool.function.name)).toEqual(["f", "reply"]);
+    const alone = bodyFor("groq", { outputFormat, tools, toolChoice: { mode: "disabled", toolNames: [] } });
+    expect(alone.tools.map((tool: { function: { name: string } }) => tool.function.name)).toEqual(["reply"]);
+  });
+
+  test("any object is asked for in words, with a warning", () => {
+    const call = { outputFormat: { type: "json-object" }, tools } as const;
+    expect(bodyFor("groq", call)).not.toHaveProperty("response_format");
+    expect(bodyFor("groq", call).messages[0]).toEqual({ role: "system", content: "Answer with a JSON object." });
+    expect(warningsFor("groq", call)).toEqual(["output-format-emulated config.outputFormat"]);
+    expect(bodyFor("openai", call)).toHaveProperty("response_format");
   });
 });
 

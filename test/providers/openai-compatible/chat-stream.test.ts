@@ -55,7 +55,9 @@ describe("the official SDK reads the same bytes the same way", () => {
     expect(textOf(ours)).toBe((theirs?.message.content ?? "") + (theirs?.message.refusal ?? ""));
     expect(ours.finished?.providerFinishReason).toBe(theirs?.finish_reason);
     if (sdk.usage) expect(ours.finished?.usage.inputTokens).toBe(sdk.usage.prompt_tokens);
-    if (sdk.usage) expect(ours.finished?.usage.outputTokens).toBe(sdk.usage.completion_tokens);
+    // xAI's reasoning stands beside `completion_tokens`, which the SDK passes on as it is.
+    const beside = name === "xai" ? sdk.usage?.completion_tokens_details?.reasoning_tokens : 0;
+    if (sdk.usage) expect(ours.finished?.usage.outputTokens).toBe(sdk.usage.completion_tokens + (beside ?? 0));
     expect(callsOf(ours)).toEqual(
       (theirs?.message.tool_calls ?? []).map((call) => ({
         id: call.id,
@@ -254,6 +256,27 @@ describe("what an answer becomes", () => {
     const answer = await answerOf("xai", readerOf("xai"));
     expect(answer.finished?.usage).toMatchObject({ inputTokens: 32, outputTokens: 103, reasoningTokens: 94 });
     expect(answer.parts[1]?.citations).toEqual([{ uri: "https://x.ai/news", title: "", quote: "" }]);
+  });
+
+  test.each([
+    ["beside it, by the total", 135, 103],
+    ["in it, by the total", 41, 9],
+    ["beside it, as the vendor says, without a total", undefined, 103],
+  ])("xAI: reasoning is %s", async (_, total_tokens, outputTokens) => {
+    const details = { completion_tokens_details: { reasoning_tokens: 94 } };
+    const usage = { prompt_tokens: 32, completion_tokens: 9, total_tokens, ...details };
+    const chunk = { model: "m", choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: "stop" }], usage };
+    const { events } = await read(readerOf("xai"), Buffer.from(`data: ${JSON.stringify(chunk)}\n\n`));
+    expect(assemble(events).finished?.usage).toMatchObject({ outputTokens, reasoningTokens: 94 });
+  });
+
+  test("sources that come again with every chunk are told once", async () => {
+    const citations = ["https://a.example", "https://b.example"];
+    const chunk = (content: string, finish_reason: string | null) =>
+      `data: ${JSON.stringify({ model: "sonar", citations, choices: [{ index: 0, delta: { content }, finish_reason }] })}\n\n`;
+    const text = [chunk("So ", null), chunk("it ", null), chunk("is.", "stop")].join("");
+    const { events } = await read(readerOf("generic"), Buffer.from(text));
+    expect(assemble(events).parts[0]?.citations?.map(({ uri }) => uri)).toEqual(citations);
   });
 
   test("Groq: usage in x_groq", async () => {
