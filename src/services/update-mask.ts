@@ -118,6 +118,8 @@ function violationOf(
   const isIn = (names: readonly string[], path: string) => names.some((name) => schema.field[name]?.name === path);
   if (isIn(immutable, headOf(path))) return maskViolation(`${headOf(path)} cannot be changed`, "IMMUTABLE");
   if (isIn(ignored, path) || placeOf(path, fields)) return undefined;
+  const inJson = schema.field[path];
+  if (inJson) return maskViolation(`"${path}" is its name in JSON; in a binary mask it is "${inJson.name}"`, "UNKNOWN");
   const names = fields.map(({ name }) => name).join(", ");
   return maskViolation(`there is no field "${path}" to change; there are: ${names}, or * for all`, "UNKNOWN");
 }

@@ -533,6 +533,11 @@ describe("UpdateProvider", () => {
     ]);
   });
 
+  it("says how a field is named in a mask that names it as in JSON", async () => {
+    const wrong = await update({ id: "full", displayName: "x" }, ["displayName"]).catch((error: unknown) => error);
+    expect(String(wrong)).toContain('"displayName" is its name in JSON; in a binary mask it is "display_name"');
+  });
+
   it("ignores output only fields, named or set", async () => {
     const before = await get("full");
     const wishes = { readOnly: true, obfuscatedApiKey: "x", headerNames: ["x"], createTime: { seconds: 1n } };
