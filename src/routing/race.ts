@@ -79,16 +79,12 @@ export class Race<C extends Capability, T> {
     this.attempts.pop();
     this.attempts.push(winner.report("failed", failure));
     const broke = failure.reason === "timeout" ? "timeout" : "stream_broken";
-    return new LivellmError(
-      "unavailable",
-      broke,
-      `the answer of ${nameOf(winner.target)} broke off: ${failure.message}`,
-      {
-        ...failure.facts,
-        cause: failure,
-        attempts: this.attempts,
-      },
-    );
+    const why = failure.message.replace(/^the answer of \S+ broke off: /, ""); // as a connection says it of its host
+    return new LivellmError("unavailable", broke, `the answer of ${nameOf(winner.target)} broke off: ${why}`, {
+      ...failure.facts,
+      cause: failure,
+      attempts: this.attempts,
+    });
   }
 
   /** The winner, which is the last of the list, has told what it consumed. */
