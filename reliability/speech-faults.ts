@@ -1,4 +1,5 @@
 import { gzipSync } from "node:zlib";
+import { wavHeader } from "../src/audio/wav.ts";
 import type { Truth } from "./injection.ts";
 import type { VendorReply } from "./vendor-reply.ts";
 
@@ -9,10 +10,14 @@ export interface SpeechWire {
   readonly model: string;
   readonly voice: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** The answer, in pieces; in protocols of events the last one alone says that it is whole. */
-  chunks(audio: Buffer): readonly (string | Buffer)[];
-  /** Whether the end is an event of the protocol, and not the end of the body. */
-  readonly hasTerminal: boolean;
+  /** The answer, in pieces; in protocols of events the last one alone says that it is whole. At another rate where it says which. */
+  chunks(audio: Buffer, rateHertz?: number): readonly (string | Buffer)[];
+  /** Whether it says how long the audio is, or that it is over: else that is the end of the body. */
+  readonly saysEnd: boolean;
+  /** Whether it says its rate. */
+  readonly saysRate: boolean;
+  /** How many of the pieces come before the audio; none when unset. */
+  readonly headPieces?: number;
 }
 
 export interface SpeechInjection {
@@ -43,7 +48,8 @@ export const speechWires: readonly SpeechWire[] = [
     voice: "alloy",
     headers: { "content-type": "audio/pcm" },
     chunks: inFour,
-    hasTerminal: false,
+    saysEnd: false,
+    saysRate: false,
   },
   {
     kind: "elevenlabs",
@@ -52,7 +58,8 @@ export const speechWires: readonly SpeechWire[] = [
     voice: "21m00Tcm4TlvDq8ikWAM",
     headers: { "content-type": "audio/pcm" },
     chunks: inFour,
-    hasTerminal: false,
+    saysEnd: false,
+    saysRate: false,
   },
   {
     kind: "google",
@@ -60,11 +67,26 @@ export const speechWires: readonly SpeechWire[] = [
     model: "gemini-3.8-flash-tts",
     voice: "Kore",
     headers: { "content-type": "text/event-stream" },
-    chunks: (audio) => [
-      ...inFour(audio).map((piece) => geminiEvent(soundOf(piece))),
+    chunks: (audio, rate) => [
+      ...inFour(audio).map((piece) => geminiEvent(soundOf(piece, rate))),
       geminiEvent({ parts: [] }, "STOP"),
     ],
-    hasTerminal: true,
+    saysEnd: true,
+    saysRate: true,
+  },
+  {
+    kind: "groq",
+    basePath: "/openai/v1",
+    model: "canopylabs/orpheus-v1-english",
+    voice: "autumn",
+    headers: { "content-type": "audio/wav" },
+    chunks: (audio, rate = speechRateHertz) => [
+      Buffer.from(wavHeader({ mimeType: "audio/pcm", sampleRateHertz: rate, channelCount: 1 }, audio.length)),
+      ...inFour(audio),
+    ],
+    saysEnd: true,
+    saysRate: true,
+    headPieces: 1,
   },
 ];
 
@@ -97,10 +119,12 @@ export const speechFaults: readonly SpeechFault[] = [
     name: "zero-length audio",
     inject: (wire) => reply(wire, nothing(...brokenOff), { chunks: wire.chunks(Buffer.alloc(0)) }),
   },
+  { name: "cut before the first audio", inject: cutAtOnce },
   { name: "cut by close", inject: (wire) => cut(wire, "close") },
   { name: "cut by reset", inject: (wire) => cut(wire, "reset") },
   { name: "shorter than its Content-Length", inject: cutOfLength },
   { name: "truncated gzip", inject: cutGzip },
+  { name: "a clean end before the end", inject: endedEarly },
   { name: "audio at an unexpected rate", inject: otherRate },
   { name: "pieces of an odd number of bytes", inject: oddPieces },
   { name: "the answer", inject: (wire) => reply(wire, whole, { chunks: wire.chunks(firstAudio) }) },
@@ -156,6 +180,12 @@ function cut(wire: SpeechWire, ending: "close" | "reset"): SpeechInjection {
   return reply(wire, begun, { chunks: wire.chunks(firstAudio).slice(0, 2), everyMs: 10, ending });
 }
 
+/** Behind its head, where it has one. */
+function cutAtOnce(wire: SpeechWire): SpeechInjection {
+  const chunks = wire.chunks(firstAudio).slice(0, wire.headPieces ?? 0);
+  return reply(wire, nothing(...brokenOff), { chunks, everyMs: 10, ending: "close" });
+}
+
 function cutOfLength(wire: SpeechWire): SpeechInjection {
   const chunks = wire.chunks(firstAudio);
   const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
@@ -169,19 +199,23 @@ function cutGzip(wire: SpeechWire): SpeechInjection {
   return reply(wire, begun, { headers, chunks: [packed.subarray(0, packed.length / 2)] });
 }
 
-/** Only one protocol says its rate; with the others no one could know. */
-function otherRate(wire: SpeechWire): SpeechInjection {
-  if (!wire.hasTerminal) return reply(wire, whole, { chunks: wire.chunks(firstAudio) });
-  const chunks = [
-    ...inFour(firstAudio).map((piece) => geminiEvent(soundOf(piece, 48_000))),
-    geminiEvent({ parts: [] }, "STOP"),
-  ];
-  return reply(wire, whole, { chunks });
+/** Where nothing says how much there is to come, what has come is all. */
+function endedEarly(wire: SpeechWire): SpeechInjection {
+  if (!wire.saysEnd) return reply(wire, whole, { chunks: wire.chunks(firstAudio) });
+  return reply(wire, begun, { chunks: wire.chunks(firstAudio).slice(0, -1) });
 }
 
+/** Where the rate is not said no one could know. */
+function otherRate(wire: SpeechWire): SpeechInjection {
+  return reply(wire, whole, { chunks: wire.chunks(firstAudio, wire.saysRate ? 48_000 : speechRateHertz) });
+}
+
+/** Events are text, which other faults cut. */
 function oddPieces(wire: SpeechWire): SpeechInjection {
-  if (wire.hasTerminal) return reply(wire, whole, { chunks: wire.chunks(firstAudio) });
-  const chunks: Buffer[] = [];
-  for (let at = 0; at < firstAudio.length; at += 777) chunks.push(firstAudio.subarray(at, at + 777));
-  return reply(wire, whole, { chunks, everyMs: 1 });
+  const chunks = wire.chunks(firstAudio);
+  if (chunks.some((chunk) => typeof chunk === "string")) return reply(wire, whole, { chunks });
+  const all = Buffer.concat(chunks as readonly Buffer[]);
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < all.length; at += 777) pieces.push(all.subarray(at, at + 777));
+  return reply(wire, whole, { chunks: pieces, everyMs: 1 });
 }

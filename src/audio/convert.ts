@@ -16,6 +16,8 @@ export interface Converter {
   push(bytes: Uint8Array): Uint8Array;
   /** The rest. Half a sample at the very end is dropped. Throws when a WAV file ended inside its header. */
   flush(): Uint8Array;
+  /** What has not come of the samples that a WAV file says it has, in bytes; 0 where nothing says how many there are. */
+  missingBytes(): number;
 }
 
 /**
@@ -42,7 +44,7 @@ export function convertAudio(bytes: Uint8Array, from: AudioFormat, to: AudioForm
 }
 
 const nothing = new Uint8Array(0);
-const unchanged: Converter = { push: (bytes) => bytes, flush: () => nothing };
+const unchanged: Converter = { push: (bytes) => bytes, flush: () => nothing, missingBytes: () => 0 };
 
 function isSame(from: AudioFormat, to: AudioFormat): boolean {
   const sameRate = to.sampleRateHertz === 0 || to.sampleRateHertz === from.sampleRateHertz;
@@ -68,6 +70,10 @@ class WavConverter implements Converter {
   flush(): Uint8Array {
     this.#reader.end();
     return this.#samples?.flush() ?? nothing;
+  }
+
+  missingBytes(): number {
+    return this.#reader.missingBytes;
   }
 }
 
@@ -111,6 +117,10 @@ class SampleConverter implements Converter {
     return this.#encode(this.#resampled((resampler) => resampler.flush()));
   }
 
+  missingBytes(): number {
+    return 0;
+  }
+
   #decode(bytes: Uint8Array): Float32Array {
     const { encoding } = this.#from;
     return decodeSamples(encoding, bytes, sampleKernel?.lend(bytes.length / sampleBytes[encoding]));
@@ -139,7 +149,11 @@ function withHeader(header: Uint8Array, samples: Converter): Converter {
     pending = nothing;
     return all;
   };
-  return { push: (bytes) => after(samples.push(bytes)), flush: () => after(samples.flush()) };
+  return {
+    push: (bytes) => after(samples.push(bytes)),
+    flush: () => after(samples.flush()),
+    missingBytes: () => samples.missingBytes(),
+  };
 }
 
 const encodings: Readonly<Record<string, SampleEncoding & ("pcm16" | "ulaw" | "alaw")>> = {

@@ -5,10 +5,13 @@ import { badWav, readWavLayout, type WavLayout } from "./wav-layout.ts";
 /** `RIFF`, a size, `WAVE`. */
 const riffBytes = 12;
 
+/** Writers that cannot know a size put the largest there is, less what is before it: of 32 bits, or of 31. */
+const endlessBytes = 0x7ff0_0000;
+
 /**
  * Reads a WAV file as it comes, cut anywhere. Chunks that are not `fmt ` and `data` are skipped, and nothing but the
  * head of a chunk is ever held back, so a header of any length costs no memory. Sizes that a writer could not know (0,
- * or all ones, as pipes leave them; RF64) mean "to the end".
+ * or nearly 2 or 4 GiB, as pipes leave them; RF64) mean "to the end".
  */
 export class WavReader {
   /** Known as soon as the `fmt ` chunk has been read, and always before the first samples. */
@@ -17,6 +20,11 @@ export class WavReader {
   #pending: Uint8Array = new Uint8Array(0);
   /** Bytes of the chunk under way that are still to come. */
   #left = 0;
+
+  /** How much of the samples has not come that the file says it has; 0 before they begin, and where it does not say. */
+  get missingBytes(): number {
+    return this.#state === "data" && Number.isFinite(this.#left) ? this.#left : 0;
+  }
 
   /**
    * The samples in these bytes, without any of the file around them. Throws `invalid_argument` when it is no WAV file.
@@ -80,7 +88,7 @@ export class WavReader {
   #beginData(size: number): void {
     if (!this.layout) throw badWav("its data chunk comes before its fmt chunk");
     this.#state = "data";
-    this.#left = size === 0 || size === 0xffffffff ? Number.POSITIVE_INFINITY : size;
+    this.#left = size === 0 || size >= endlessBytes ? Number.POSITIVE_INFINITY : size;
   }
 
   /** Chunks start at even offsets. */

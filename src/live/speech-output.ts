@@ -76,10 +76,14 @@ export class SpeechOutput {
     return this.#cut(madeBy(this.#converter, (converter) => converter.push(bytes)));
   }
 
-  /** The end of a stretch: the rest of it, the last piece shorter than the others. */
+  /**
+   * The end of a stretch: the rest of it, the last piece shorter than the others. Throws `unavailable` when the target has said
+   * that there would be more of it.
+   */
   flush(): Pieces {
     const converter = this.#converter;
     this.#converter = undefined;
+    if (converter && converter.missingBytes() > 0) throw cutShort(converter.missingBytes());
     const last = converter ? this.#cut(madeBy(converter, (one) => one.flush())) : [];
     const rest = this.#framer?.flush() ?? [];
     this.#count(rest);
@@ -127,6 +131,11 @@ export class SpeechOutput {
     this.#headerPending = false;
     return [wavHeader(samples), ...pieces];
   }
+}
+
+function cutShort(missingBytes: number): LivellmError {
+  const message = `the provider's audio ended ${missingBytes} bytes before the end that its WAV header says`;
+  return new LivellmError("unavailable", "stream_broken", message);
 }
 
 /** Audio that cannot be read is the provider's fault here, and never the caller's. */

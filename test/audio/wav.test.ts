@@ -161,12 +161,27 @@ describe("reading", () => {
     expect(readWav(file).data).toEqual(data);
   });
 
-  test.each([0, 0xffffffff])("a length of %i means to the end", (size) => {
+  test("tells what has not come of the samples that the file says it has", () => {
+    const reader = new WavReader();
+    const file = writeWav(pcm(16_000), data);
+    expect(reader.missingBytes).toBe(0);
+    reader.push(file.subarray(0, 44));
+    expect(reader.missingBytes).toBe(data.length);
+    reader.push(file.subarray(44, -100));
+    expect(reader.missingBytes).toBe(100);
+    reader.push(file.subarray(-100));
+    expect(reader.missingBytes).toBe(0);
+  });
+
+  test.each([0, 0x7ffff000, 0xffffffdb, 0xffffffff])("a length of %i means to the end", (size) => {
     const file = riff([
       ["fmt ", format(1, 16)],
       ["data", data, size],
     ]);
     expect(readWav(file).data).toEqual(data);
+    const reader = new WavReader();
+    reader.push(file);
+    expect(reader.missingBytes).toBe(0);
   });
 
   test("RF64", () => {

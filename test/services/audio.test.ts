@@ -2,7 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import type { SpeakStreamRequestSchema, SpeakStreamResponse } from "../../gen/livellm/v1/audio_service_pb.ts";
-import { readWav } from "../../src/audio/wav.ts";
+import { readWav, writeWav } from "../../src/audio/wav.ts";
 import type { AudioFormat } from "../../src/core/audio-format.ts";
 import { LivellmError } from "../../src/core/error.ts";
 import type { SpeechEvent } from "../../src/core/speech.ts";
@@ -221,6 +221,24 @@ describe("SpeakStream", () => {
     ]);
     const { events } = await speak(gateway, { route: routeTo("a", "b"), config });
     expect(all(events, "started")).toMatchObject([{ routeResult: { targetIndex: 1 } }]);
+  });
+
+  test("a WAV file that ends before the end it tells is no whole answer, in any form that is made of it", async () => {
+    const wav = { mimeType: "audio/wav", sampleRateHertz: 0, channelCount: 1 };
+    const cutShort = createVoice(
+      async function* () {
+        yield { type: "response", format: wav };
+        yield { type: "audio", data: writeWav(pcm24k, numberedSamples(0, 480)).subarray(0, -200) };
+        yield { type: "finished", usage: {} };
+      },
+      { formats: [wav] },
+    );
+    await using gateway = await startVoiceGateway({ a: { speech: cutShort } });
+    for (const mimeType of ["audio/pcm", "audio/wav"]) {
+      const { events, error } = await speak(gateway, { route: routeTo("a"), config: { format: { mimeType } } });
+      expect(all(events, "finished")).toEqual([]);
+      expect([error?.code, error?.rawMessage]).toEqual([14, expect.stringContaining("200 bytes before the end")]);
+    }
   });
 
   test("what has a form of its own is passed on, and its length is not known", async () => {
