@@ -2,18 +2,21 @@ import type { JsonObject } from "../../core/json.ts";
 import type { ProviderConnection } from "../../core/provider.ts";
 import type { SpeechEvent, SpeechInput, SpeechSession } from "../../core/speech.ts";
 import type { Upstream, UpstreamSocket } from "../../core/upstream.ts";
-import { object, text } from "../openai-compatible/json-fields.ts";
-import { writeJson } from "../openai-compatible/json-text.ts";
+import { orAborted } from "../../streams/abortable.ts";
+import { HeldInput } from "../openai-compatible/held-input.ts";
 import { exchange } from "../openai-compatible/realtime-exchange.ts";
 import { closedTooSoon, readMessage, toSocketUrl, withSocket } from "../openai-compatible/realtime-socket.ts";
-import { readSocketAlignment, toWords, WordReader } from "./alignment.ts";
 import { requestHeaders } from "./endpoint.ts";
-import { explainElevenLabsError, sessionError } from "./error.ts";
-import { type SpeechCall, toSocketSpeech } from "./speech-request.ts";
+import { explainElevenLabsError } from "./error.ts";
+import { Speaker } from "./speech-contexts.ts";
+import { toSocketSpeech } from "./speech-request.ts";
 import { estimatedSpeechUsage } from "./speech-usage.ts";
 import type { FindVoice } from "./voice-names.ts";
 
-/** Speech of a text that is being written, over `multi-stream-input`. */
+/**
+ * Speech of a text that is being written, over `multi-stream-input`. The server lets go of a connection that has been silent for
+ * long; what it has not begun to speak goes over another, unseen.
+ */
 export function createSpeechSession(
   connection: ProviderConnection,
   upstream: Upstream,
@@ -28,181 +31,67 @@ export function createSpeechSession(
       headers: requestHeaders(connection),
       explain: explainElevenLabsError,
     };
-    yield* withSocket(
-      (life) => upstream.socket(socketRequest, life),
-      async function* (socket) {
-        yield { type: "response", model: request.model, format: request.format, warnings: call.warnings };
-        yield* converse(socket, new Speaker(socket, call, request.wordTimings), input);
-      },
-      signal,
-    );
+    const open = (life: AbortSignal) => upstream.socket(socketRequest, life);
+    const speaker = new Speaker(call, request.wordTimings);
+    const held = new HeldInput(input);
+    const accepted = {
+      type: "response",
+      model: request.model,
+      format: request.format,
+      warnings: call.warnings,
+    } as const;
+    try {
+      yield* withSocket(open, (socket) => converse(socket, speaker, { held, before: [accepted] }), signal);
+      while (!speaker.finished && (!speaker.idle || (await hasMore(held, signal)))) {
+        yield* withSocket(open, (socket) => converse(socket, speaker, { held, before: [] }), signal);
+      }
+    } finally {
+      held.close();
+    }
+    yield { type: "finished", usage: estimatedSpeechUsage(speaker.spokenCharacters) };
   };
 }
 
+/** Whether the caller has something more to say; waits until they know. It is still there for the next who reads. */
+async function hasMore(held: HeldInput<SpeechInput>, signal: AbortSignal): Promise<boolean> {
+  const { done } = await orAborted(held[Symbol.asyncIterator]().next(), signal);
+  return !done;
+}
+
+interface Conversation {
+  readonly held: HeldInput<SpeechInput>;
+  /** What the caller is told first. */
+  readonly before: readonly SpeechEvent[];
+}
+
+/** Ends with the speech, or when the server lets go of a connection before it has begun to speak what it was sent. */
 async function* converse(
   socket: UpstreamSocket,
   speaker: Speaker,
-  input: AsyncIterable<SpeechInput>,
+  { held, before }: Conversation,
 ): AsyncGenerator<SpeechEvent> {
+  yield* before;
+  await speaker.speakOver(socket);
   const messages = readMessages(socket);
-  for await (const next of exchange({ messages, input, wantsInput: () => speaker.wantsInput })) {
+  // A connection that was opened for a text has to take it, or there would be no end of opening others.
+  let mayLetGo = before.length > 0;
+  for await (const next of exchange({ messages, input: held, wantsInput: () => speaker.wantsInput })) {
+    if (next.from === "caller") held.take();
     if (next.from === "caller") yield* await speaker.take(next.input);
     if (next.from === "caller-end") await speaker.end();
+    if (next.from === "vendor" && mayLetGo && speaker.nothingBegun && isTooSilent(next.message)) return;
     if (next.from === "vendor") yield* await speaker.hear(next.message);
-    if (speaker.finished) return yield { type: "finished", usage: estimatedSpeechUsage(speaker.spokenCharacters) };
+    if (speaker.finished) return;
+    mayLetGo ||= next.from === "caller";
   }
-  throw await closedTooSoon(socket, "the end of the speech");
+  if (!mayLetGo || !speaker.nothingBegun) throw await closedTooSoon(socket, "the end of the speech");
+}
+
+/** `{message: "Have not received a new text input within the timeout …", error: "input_timeout_exceeded", code: 1008}`. */
+function isTooSilent({ error }: JsonObject): boolean {
+  return error === "input_timeout_exceeded";
 }
 
 async function* readMessages(socket: UpstreamSocket): AsyncGenerator<JsonObject> {
   for await (const message of socket.messages) yield readMessage(message);
-}
-
-/** What may wait here for a flush to end; more waits at the caller. */
-const maxWaitingCharacters = 100_000;
-
-/** Contexts of one socket: with a sixth the server closes it. One of them is for the text that is to come. */
-const maxClosingContexts = 4;
-
-/**
- * One speaking session. Text goes to a context of the server's. A flush closes it, and only then does the server say when all
- * of it has been spoken; what comes meanwhile waits, so that audio is never mixed. To clear is to leave the context and to
- * overhear what still comes of it.
- */
-class Speaker {
-  readonly #socket: UpstreamSocket;
-  readonly #call: SpeechCall;
-  /** Undefined when nobody asked for words. */
-  readonly #words: WordReader | undefined;
-  /** Inputs that wait for the end of a flush. */
-  #waiting: SpeechInput[] = [];
-  #contexts = 0;
-  /** The context that takes text. */
-  #open: string | undefined;
-  /** The context whose end ends a flush, and whether the caller asked for that. */
-  #flushing: string | undefined;
-  #flushIsTold = false;
-  /** Contexts that were cleared and that the server has not ended yet. */
-  readonly #cleared = new Set<string>();
-  #ended = false;
-  spokenCharacters = 0;
-
-  constructor(socket: UpstreamSocket, call: SpeechCall, wordTimings: boolean) {
-    this.#socket = socket;
-    this.#call = call;
-    this.#words = wordTimings ? new WordReader("piece") : undefined;
-  }
-
-  get wantsInput(): boolean {
-    const characters = this.#waiting.reduce((sum, input) => sum + (input.type === "text" ? input.text.length : 1), 0);
-    return characters < maxWaitingCharacters;
-  }
-
-  get finished(): boolean {
-    return this.#ended && !this.#open && !this.#flushing && this.#waiting.length === 0;
-  }
-
-  async take(input: SpeechInput): Promise<readonly SpeechEvent[]> {
-    if (input.type === "clear") return this.#clear();
-    this.#waiting.push(input);
-    return this.#goOn();
-  }
-
-  /** The end of the text is a flush that nobody is told of. */
-  async end(): Promise<void> {
-    this.#ended = true;
-    await this.#goOn();
-  }
-
-  async hear(message: JsonObject): Promise<readonly SpeechEvent[]> {
-    if (message.error !== undefined && message.error !== null) throw toError(message);
-    const context = text(message.contextId) || text(message.context_id) || (this.#flushing ?? this.#open ?? "");
-    if (this.#cleared.has(context)) return this.#overhear(context, message);
-    const events = [...readAudio(message), ...this.#readWords(message)];
-    if (!isFinal(message)) return events;
-    events.push(...toWords(this.#words?.end() ?? []));
-    return [...events, ...(await this.#endContext(context))];
-  }
-
-  async #endContext(context: string): Promise<readonly SpeechEvent[]> {
-    if (context === this.#open) this.#open = undefined; // it was silent for too long: the next text opens another
-    if (context !== this.#flushing) return this.#goOn();
-    this.#flushing = undefined;
-    const flushed: readonly SpeechEvent[] = this.#flushIsTold ? [{ type: "flushed" }] : [];
-    return [...flushed, ...(await this.#goOn())];
-  }
-
-  async #overhear(context: string, message: JsonObject): Promise<readonly SpeechEvent[]> {
-    if (!isFinal(message)) return [];
-    this.#cleared.delete(context);
-    return this.#goOn();
-  }
-
-  /** Sends what waits, up to the next flush. */
-  async #goOn(): Promise<readonly SpeechEvent[]> {
-    const events: SpeechEvent[] = [];
-    while (!this.#flushing && this.#cleared.size < maxClosingContexts) {
-      const input = this.#waiting.shift();
-      if (!input) break;
-      if (input.type === "text") await this.#speak(input.text);
-      else if (this.#open) await this.#flush(true);
-      else events.push({ type: "flushed" });
-    }
-    if (this.#ended && this.#open && !this.#flushing && this.#waiting.length === 0) await this.#flush(false);
-    return events;
-  }
-
-  async #speak(said: string): Promise<void> {
-    this.#open ??= await this.#openContext();
-    this.spokenCharacters += [...said].length;
-    await this.#send({ text: said, context_id: this.#open });
-  }
-
-  async #openContext(): Promise<string> {
-    const context = `context_${++this.#contexts}`;
-    await this.#send({ ...this.#call.body, text: " ", context_id: context });
-    return context;
-  }
-
-  async #flush(isTold: boolean): Promise<void> {
-    const context = this.#open;
-    this.#flushIsTold = isTold;
-    this.#open = undefined;
-    this.#flushing = context;
-    await this.#send({ context_id: context, flush: true });
-    await this.#send({ context_id: context, close_context: true });
-  }
-
-  async #clear(): Promise<readonly SpeechEvent[]> {
-    this.#waiting = [];
-    this.#words?.end();
-    if (this.#open) await this.#send({ context_id: this.#open, close_context: true });
-    for (const context of [this.#open, this.#flushing]) if (context) this.#cleared.add(context);
-    this.#open = undefined;
-    this.#flushing = undefined;
-    return [{ type: "cleared" }];
-  }
-
-  #readWords(message: JsonObject): readonly SpeechEvent[] {
-    return toWords(this.#words?.read(readSocketAlignment(object(message.alignment))) ?? []);
-  }
-
-  async #send(message: object): Promise<void> {
-    await this.#socket.send(writeJson(message));
-  }
-}
-
-function readAudio(message: JsonObject): readonly SpeechEvent[] {
-  const data = Buffer.from(text(message.audio), "base64");
-  return data.length > 0 ? [{ type: "audio", data }] : [];
-}
-
-/** The reference says `isFinal`, the guide `is_final`. */
-function isFinal(message: JsonObject): boolean {
-  return message.isFinal === true || message.is_final === true;
-}
-
-/** `{message, error: "max_active_conversations", code: 1008}`. */
-function toError({ error, message }: JsonObject): Error {
-  return typeof error === "string" ? sessionError(error, text(message)) : sessionError("", text(object(error).message));
 }

@@ -204,6 +204,64 @@ describe("a session", () => {
   });
 });
 
+describe("a vendor that lets go of a connection over which nobody says anything", () => {
+  const tooSilent = { message: "Have not received a new text input", error: "input_timeout_exceeded", code: 1008 };
+
+  async function pausing(letGo: (session: FakeSession) => void, goOn: (input: Steps<SpeechInput>) => void) {
+    await using vendor = await startFakeElevenLabsSpeech({ speak });
+    await using provider = buildOn(vendor);
+    const input = new Steps<SpeechInput>();
+    input.push(text("One."), flush);
+    const events: SpeechEvent[] = [];
+    const reading = (async () => {
+      for await (const event of talk(provider, input)) {
+        events.push(event);
+        if (event.type !== "flushed" || vendor.sessions.length > 1) continue;
+        const [first] = vendor.sessions;
+        if (first) letGo(first);
+        void first?.closed.then(() => goOn(input));
+      }
+    })();
+    const error = await reading.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    return { events, error, sessions: vendor.sessions };
+  }
+
+  const speaksOn = (input: Steps<SpeechInput>) => {
+    input.push(text("Two."), flush);
+    input.end();
+  };
+
+  test.each<[string, (session: FakeSession) => void]>([
+    ["by closing it", (session) => session.close(1000)],
+    ["by cutting it", (session) => session.cut()],
+    [
+      "and says why",
+      (session) => {
+        session.send(tooSilent);
+        session.close(1008, "input_timeout_exceeded");
+      },
+    ],
+  ])("%s: what comes next goes over another, unseen", async (_, letGo) => {
+    const { events, error, sessions } = await pausing(letGo, speaksOn);
+    expect(error).toBeUndefined();
+    expect(outline(events)).toEqual(["response", "audio", "flushed", "audio", "flushed", "finished"]);
+    expect(audioOf(events)).toEqual(spelled("One.Two."));
+    expect(events.at(-1)).toMatchObject({ usage: { inputCharacters: 8 } });
+    expect(sessions).toHaveLength(2);
+  });
+
+  test("no other is opened for nothing", async () => {
+    const { events, error, sessions } = await pausing(
+      (session) => session.close(1000),
+      (input) => input.end(),
+    );
+    expect([error, events.at(-1)?.type, sessions.length]).toEqual([undefined, "finished", 1]);
+  });
+});
+
 describe("faults", () => {
   async function runAgainst(act: (session: FakeSession, message: Message) => void) {
     await using vendor = await startFakeElevenLabsSpeech({
