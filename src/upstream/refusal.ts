@@ -1,6 +1,6 @@
 import { LivellmError } from "../core/error.ts";
 import type { ExplainError } from "../core/upstream.ts";
-import { meaningOfStatus, retryAfterMs } from "./status.ts";
+import { codeOf, meaningOfStatus, retryAfterMs } from "./status.ts";
 
 /** What a vendor answered in place of what was asked for. */
 export interface Refusal {
@@ -22,7 +22,7 @@ export function refused({ url, verb, httpStatus, header, body, explain, redact }
   const meaning = meaningOfStatus(httpStatus);
   const message = advised(redact(explained.message).slice(0, 400), httpStatus);
   return new LivellmError(
-    explained.code ?? meaning.code,
+    explained.code ?? codeOf(explained.reason, httpStatus),
     explained.reason ?? meaning.reason,
     `${new URL(url).host} ${verb} ${httpStatus}: ${message}`,
     {

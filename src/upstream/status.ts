@@ -26,6 +26,13 @@ export function codeOfReason(reason: FailureReason): ErrorCode {
   return byReason[reason] ?? "internal";
 }
 
+/** What an error comes to whose body says more than its status: a used-up account is that, whether 400, 401 or 429 says so. */
+export function codeOf(reason: FailureReason | undefined, status: number): ErrorCode {
+  const meaning = meaningOfStatus(status);
+  if (reason === undefined || reason === meaning.reason) return meaning.code;
+  return byReason[reason] ?? meaning.code;
+}
+
 const byReason: Readonly<Partial<Record<FailureReason, ErrorCode>>> = {
   quota_exhausted: "resource_exhausted",
   rate_limited: "resource_exhausted",
@@ -33,6 +40,7 @@ const byReason: Readonly<Partial<Record<FailureReason, ErrorCode>>> = {
   content_blocked: "invalid_argument",
   provider_rejected: "invalid_argument",
   model_not_found: "not_found",
+  not_found: "not_found",
   provider_auth: "failed_precondition",
   provider_unavailable: "unavailable",
 };

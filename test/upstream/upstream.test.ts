@@ -68,6 +68,20 @@ describe("statuses", () => {
     expect(error).toMatchObject({ code, reason, facts: { httpStatus: status, retryAfterMs: 2_000 } });
   });
 
+  test.each([
+    [401, "quota_exhausted", "resource_exhausted"],
+    [400, "quota_exhausted", "resource_exhausted"],
+    [403, "content_blocked", "invalid_argument"],
+    [400, "provider_auth", "failed_precondition"],
+    [404, "not_found", "not_found"],
+    [500, "context_too_long", "invalid_argument"],
+    [503, "bad_provider_response", "unavailable"],
+  ] as const)("%i whose body says %s is %s", async (status, reason, code) => {
+    const url = await vendor((_, res) => void res.writeHead(status).end("no"));
+    const explain = () => ({ message: "no", reason });
+    expect(await failureOf(upstream.json({ ...request(url), explain }, never))).toMatchObject({ code, reason });
+  });
+
   test("what the vendor repeats of a key is taken out", async () => {
     const url = await vendor((_, res) => void res.writeHead(401).end("bad key sekret-1234 or sk-abcdefgh1234"));
     const error = await failureOf(upstream.json(request(url), never));

@@ -1,7 +1,7 @@
 import { isJsonObject } from "../../core/json.ts";
 import type { Warning } from "../../core/route.ts";
 import type { TranscriptionRequest } from "../../core/transcription.ts";
-import { newNotes } from "../openai-compatible/notes.ts";
+import { type Notes, newNotes } from "../openai-compatible/notes.ts";
 import { mergeOptions, refuseReservedOptions } from "../openai-compatible/options.ts";
 import { type Form, type FormFields, fileNameOf, writeForm } from "../openai-compatible/transcription-form.ts";
 import { primaryLanguage } from "../openai-compatible/transcription-request.ts";
@@ -27,7 +27,7 @@ export function toScribeRequest(request: TranscriptionRequest): ScribeCall {
     ...(languageCode && { language_code: primaryLanguage(languageCode) }),
     ...(request.wordTimings && { timestamps_granularity: "word" }),
     ...(request.speakerLabels && { diarize: true }),
-    ...(phrases.length > 0 && { keyterms: phrases }),
+    ...toKeyterms(phrases, notes),
   };
   const file = { field: "file", filename: fileNameOf(filename, mimeType), mimeType, data: audio };
   return {
@@ -35,6 +35,19 @@ export function toScribeRequest(request: TranscriptionRequest): ScribeCall {
     query: logging === undefined ? {} : { enable_logging: String(logging) },
     warnings: notes.warnings,
   };
+}
+
+/** What phrases may be: elevenlabs-js, `BodySpeechToTextV1SpeechToTextPost.keyterms`. */
+function isKeyterm(phrase: string): boolean {
+  return phrase.length < 50 && phrase.trim().split(/\s+/).length <= 5 && !/[<>{}[\]\\]/.test(phrase);
+}
+
+function toKeyterms(phrases: readonly string[], notes: Notes): { readonly keyterms?: readonly string[] } {
+  const taken = phrases.filter(isKeyterm);
+  if (taken.length < phrases.length) {
+    notes.clamped("config.phrases", "phrases of at most 49 characters and 5 words, without brackets or backslashes");
+  }
+  return taken.length > 0 ? { keyterms: taken } : {};
 }
 
 /** As ElevenLabs' own SDK writes forms: a list is its name again and again, and objects are JSON. */

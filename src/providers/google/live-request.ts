@@ -22,16 +22,18 @@ interface LiveCall {
 /** The first message of a session. Options are merged into it, such as `{"inputAudioTranscription": {"mode": "SMART"}}`. */
 export function toLiveSetup(request: LiveTranscriptionRequest): LiveCall {
   refuseReservedOptions(request.options, ["model"]);
-  const { model, speakerLabels, turnDetection } = request;
+  const { model, speakerLabels, wordTimings, turnDetection } = request;
   const notes = newNotes();
   const detection = toDetection(turnDetection, notes);
   const setup = {
     model: resourceName(model),
     generationConfig: { responseModalities: ["TEXT"] },
-    inputAudioTranscription: { ...toHints(request, notes), ...(speakerLabels && { diarization: true }) },
+    inputAudioTranscription: toHints(request, notes),
     ...(detection && { realtimeInputConfig: { automaticActivityDetection: detection } }),
   };
-  if (request.wordTimings) notes.ignored("config.wordTimings");
+  // docs.cloud.google.com, "Gemini 3.5 Transcribe, feature support": both are for recordings.
+  if (wordTimings) notes.ignored("config.wordTimings");
+  if (speakerLabels) notes.ignored("config.speakerLabels");
   return { setup: mergeOptions(setup satisfies LooseSetup, request.options), warnings: notes.warnings };
 }
 

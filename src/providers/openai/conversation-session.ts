@@ -1,11 +1,16 @@
-import type { AudioTranscription, RealtimeSessionCreateRequest } from "openai/resources/realtime/realtime";
-import type { Message, Part } from "../../core/chat.ts";
+import type {
+  AudioTranscription,
+  RealtimeReasoning,
+  RealtimeSessionCreateRequest,
+} from "openai/resources/realtime/realtime";
+import type { Message, Part, ReasoningConfig } from "../../core/chat.ts";
 import type { JsonObject } from "../../core/json.ts";
 import type { ConversationRequest } from "../../core/live.ts";
 import type { Warning } from "../../core/route.ts";
 import type { ModelTool } from "../../core/tools.ts";
 import type { TranscriptionConfig } from "../../core/transcription.ts";
 import { resultText } from "../openai-compatible/chat-messages.ts";
+import { leastThought } from "../openai-compatible/chat-request.ts";
 import { rawJson } from "../openai-compatible/json-text.ts";
 import { type Notes, newNotes } from "../openai-compatible/notes.ts";
 import { mergeOptions, refuseReservedOptions } from "../openai-compatible/options.ts";
@@ -99,18 +104,33 @@ function toTool(tool: ModelTool, field: string, notes: Notes): object {
 }
 
 /** A session has few of the options that a text model has. */
-function toGeneration({ generation }: ConversationRequest, notes: Notes): object {
+function toGeneration({ generation, model }: ConversationRequest, notes: Notes): object {
   const { maxOutputTokens, reasoning, outputModalities, stopSequences, ...rest } = generation;
   for (const [name, value] of Object.entries(rest)) {
     if (value !== undefined) notes.ignored(`config.generation.${name}`);
   }
   if (stopSequences.length > 0) notes.ignored("config.generation.stopSequences");
-  const effort = reasoning?.effort === "max" ? "xhigh" : reasoning?.effort;
-  const thinks = effort !== undefined && effort !== "disabled";
   return {
     ...(maxOutputTokens !== undefined && { max_output_tokens: maxOutputTokens }),
-    ...(thinks && { reasoning: { effort } }),
+    ...toReasoning(reasoning, model, notes),
   };
+}
+
+/** The models that talk and think: openai-node, `RealtimeReasoning`. */
+const thinks = /^gpt-realtime-[2-9]/;
+
+function toReasoning(wanted: ReasoningConfig | undefined, model: string, notes: Notes): object {
+  const { effort, budgetTokens } = wanted ?? {};
+  const field = "config.generation.reasoning";
+  if (budgetTokens !== undefined) notes.ignored(`${field}.budgetTokens`);
+  if (!effort) return {};
+  if (!thinks.test(model)) {
+    if (effort !== "disabled") notes.ignored(`${field}.effort`);
+    return {};
+  }
+  if (effort === "disabled") notes.clamped(`${field}.effort`, leastThought);
+  const level = effort === "max" ? "xhigh" : effort === "disabled" ? "minimal" : effort;
+  return { reasoning: { effort: level } satisfies RealtimeReasoning };
 }
 
 function toItems(message: Message, field: string, notes: Notes): readonly object[] {

@@ -73,6 +73,17 @@ describe("what is sent", () => {
     expect(warnings).toMatchObject([{ code: "option-ignored", field: "config.prompt" }]);
   });
 
+  test("no phrase that is refused: of many words, too long, or with brackets", async () => {
+    await using vendor = await startUploadVendor(answer);
+    await using provider = buildOn(vendor);
+    const long = "x".repeat(50);
+    const phrases = ["Uri", "one two three four five six", long, "a<b", long.slice(1), "five words are not many"];
+    const { warnings } = await provider.transcription.transcribe(request({ phrases }), never);
+    const terms = vendor.uploads[0]?.fields.filter(([name]) => name === "keyterms").map(([, term]) => term);
+    expect(terms).toEqual(["Uri", long.slice(1), "five words are not many"]);
+    expect(warnings).toMatchObject([{ code: "option-clamped", field: "config.phrases" }]);
+  });
+
   test("nothing that was not asked for; what we set ourselves is refused", async () => {
     await using vendor = await startUploadVendor(answer);
     await using provider = buildOn(vendor);

@@ -355,7 +355,6 @@ describe("the setup", () => {
     const request = liveRequest({
       languageCode: "de-CH",
       phrases: ["Chuchichäschtli"],
-      speakerLabels: true,
       turnDetection: { mode: "silence", silenceMs: 700 },
       options: { inputAudioTranscription: { mode: "SMART" } },
     });
@@ -366,7 +365,6 @@ describe("the setup", () => {
         inputAudioTranscription: {
           languageCodes: ["de-CH"],
           customVocabulary: ["Chuchichäschtli"],
-          diarization: true,
           mode: "SMART",
         },
         realtimeInputConfig: { automaticActivityDetection: { silenceDurationMs: 700 } },
@@ -378,12 +376,15 @@ describe("the setup", () => {
 
   test("what the API has not is said", () => {
     const turnDetection = { mode: "silence", threshold: 0.4, prefixMs: 100 } as const;
-    const { warnings } = toLiveSetup(liveRequest({ prompt: "x", wordTimings: true, turnDetection }));
+    const { warnings } = toLiveSetup(
+      liveRequest({ prompt: "x", wordTimings: true, speakerLabels: true, turnDetection }),
+    );
     expect(warnings.map(({ field }) => field)).toEqual([
       "start.turnDetection.silence.threshold",
       "start.turnDetection.silence.prefixMs",
       "config.prompt",
       "config.wordTimings",
+      "config.speakerLabels",
     ]);
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { LivellmError } from "../../../src/core/error.ts";
-import type { ConversationEvent } from "../../../src/core/live.ts";
+import type { ConversationEvent, ConversationRequest } from "../../../src/core/live.ts";
 import { openai } from "../../../src/providers/openai/index.ts";
 import {
   type Conversing,
@@ -67,6 +67,29 @@ const talk = (server: FakeServer, call: Conversing) =>
 
 const sent = (server: FakeServer) => server.sessions[0]?.received ?? [];
 const sentTypes = (server: FakeServer) => sent(server).map(({ type }) => type);
+
+describe("thinking", () => {
+  type Reasoning = NonNullable<ConversationRequest["generation"]["reasoning"]>;
+
+  test.each<[string, Partial<Reasoning>, object | undefined, readonly string[]]>([
+    [model, { effort: "high" }, { effort: "high" }, []],
+    [model, { effort: "max" }, { effort: "xhigh" }, []],
+    [model, { effort: "disabled" }, { effort: "minimal" }, ["option-clamped effort"]],
+    [model, { budgetTokens: 9 }, undefined, ["option-ignored budgetTokens"]],
+    ["gpt-realtime-1.5", { effort: "high" }, undefined, ["option-ignored effort"]],
+    ["gpt-realtime-1.5", { effort: "disabled" }, undefined, []],
+  ])("%s %j", async (name, reasoning, expected, notes) => {
+    await using server = await startFakeRealtime(echoing());
+    const generation = { stopSequences: [], outputModalities: [], reasoning: { hidden: false, ...reasoning } };
+    const { events } = await talk(server, { steps: [], request: { model: name, generation } });
+    const session = sent(server)[0]?.session as { readonly reasoning?: object } | undefined;
+    expect(session?.reasoning).toEqual(expected);
+    const accepted = events.find((event) => event.type === "accepted");
+    expect(accepted?.type === "accepted" && accepted.warnings?.map(({ code, field }) => `${code} ${field}`)).toEqual(
+      notes.map((note) => note.replace(" ", " config.generation.reasoning.")),
+    );
+  });
+});
 
 describe("a written conversation", () => {
   test("from the session's settings to the end", async () => {
