@@ -2,11 +2,13 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
+import { readConfig } from "../../src/config.ts";
 import { variables } from "../../src/environment.ts";
 import { describeWith, helm } from "../support/foreign-tools.ts";
 import { run } from "../support/process.ts";
 
 const chart = path.join(import.meta.dirname, "../../deploy/helm/livellm");
+const alerts = path.join(import.meta.dirname, "../../deploy/prometheus/alerts.yaml");
 const metrics = path.join(import.meta.dirname, "../../docs/observability.md");
 const secrets = [
   "secrets.LIVELLM_ADMIN_TOKEN=an-administrators-token",
@@ -74,6 +76,38 @@ describeWith(helm, "the chart", () => {
     expect(names.filter((name: string) => !(name in variables))).toEqual([]);
   });
 
+  test("lets a variable of the operator's take the place of its own", async () => {
+    const { Deployment } = await render([...secrets, "environment.LIVELLM_MAX_CONNECTION_AGE_MS=14400000"]);
+    const { env } = Deployment.spec.template.spec.containers[0];
+    const names = env.map(({ name }: Rendered) => name);
+    expect(new Set(names).size).toBe(names.length);
+    const { value } = env.find(({ name }: Rendered) => name === "LIVELLM_MAX_CONNECTION_AGE_MS");
+    expect(readConfig({ LIVELLM_MAX_CONNECTION_AGE_MS: value }).connectionLimits.maxConnectionAgeMs).toBe(14_400_000);
+  });
+
+  test("lets a replica that has much to do answer late, and one that waits for its database say so", async () => {
+    const [container] = (await render(secrets)).Deployment.spec.template.spec.containers;
+    const { startupProbe: starts, livenessProbe: lives, readinessProbe: ready } = container;
+    expect(starts.periodSeconds * starts.failureThreshold * 1000).toBeGreaterThan(
+      readConfig({}).databaseStartTimeoutMs + 10_000,
+    );
+    expect(lives.periodSeconds * lives.failureThreshold).toBeGreaterThanOrEqual(60);
+    for (const probe of [starts, lives, ready]) expect(probe.timeoutSeconds).toBeGreaterThanOrEqual(5);
+  });
+
+  test("is scraped as the job that the alerts ask for, with a token that may do nothing else", async () => {
+    const { ServiceMonitor, Service, Secret } = await render([
+      ...everything,
+      "secrets.LIVELLM_METRICS_TOKEN=a-token-for-metrics",
+      "serviceMonitor.tlsConfig.serverName=gateway",
+    ]);
+    const { jobLabel, endpoints } = ServiceMonitor.spec;
+    expect(readFileSync(alerts, "utf8")).toContain(`job="${Service.metadata.labels[jobLabel]}"`);
+    const { name, key } = endpoints[0].authorization.credentials;
+    expect([name, Secret.stringData[key]]).toEqual([Secret.metadata.name, "a-token-for-metrics"]);
+    expect(endpoints[0].tlsConfig).toEqual({ serverName: "gateway" });
+  });
+
   test("gives a replica the time to leave that it promises to its calls", async () => {
     const { Deployment } = await render([...secrets, "shutdown.drainDelaySeconds=7", "shutdown.graceSeconds=90"]);
     const { spec } = Deployment.spec.template;
@@ -119,6 +153,7 @@ describeWith(helm, "the chart", () => {
     ["several replicas without a PostgreSQL", secrets.slice(0, 2), /PostgreSQL/],
     ["several replicas without a master key", [secrets[0] ?? "", secrets[2] ?? ""], /LIVELLM_MASTER_KEY/],
     ["a network without a token", secrets.slice(1), /LIVELLM_ADMIN_TOKEN/],
+    ["another port than its probes ask", [...secrets, "environment.PORT=9000"], /service\.port/],
     ["a value that it does not know", [...secrets, "replica=3"], /'replica' not allowed/],
   ])("refuses %s", async (_, values, reason) => {
     const { code, stderr } = await runHelm(["template", "release", chart], values);

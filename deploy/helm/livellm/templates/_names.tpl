@@ -35,6 +35,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if and $many (not (or .Values.existingSecret .Values.secrets.LIVELLM_MASTER_KEY)) }}
 {{- fail "replicas share one master key: put LIVELLM_MASTER_KEY (openssl rand -hex 32) into existingSecret or secrets" }}
 {{- end }}
+{{- if hasKey .Values.environment "PORT" }}
+{{- fail "the container's port is 8000: set service.port, and leave environment.PORT away" }}
+{{- end }}
 {{- if and .Values.autoscaling.enabled (not (or .Values.autoscaling.openStreams .Values.autoscaling.cpu)) }}
 {{- fail "autoscaling needs something to scale by: set autoscaling.openStreams or autoscaling.cpu" }}
 {{- end }}
@@ -45,5 +48,24 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 tcpSocket: {port: 8000}
 {{- else -}}
 httpGet: {path: /ping, port: 8000{{ if .Values.tls.secretName }}, scheme: HTTPS{{ end }}}
+{{- end }}
+{{- end }}
+
+{{- /* What the chart itself sets, by the names of variables; .Values.environment wins over it. */ -}}
+{{- define "livellm.environment" -}}
+HOST: 0.0.0.0
+PORT: "8000"
+LIVELLM_DRAIN_DELAY_MS: {{ mul .Values.shutdown.drainDelaySeconds 1000 | quote }}
+LIVELLM_SHUTDOWN_GRACE_MS: {{ mul .Values.shutdown.graceSeconds 1000 | quote }}
+LIVELLM_MAX_CONNECTION_AGE_MS: {{ mul .Values.connectionAgeSeconds 1000 | quote }}
+{{- if .Values.configuration }}
+LIVELLM_CONFIG: /etc/livellm/livellm.yaml
+{{- end }}
+{{- if .Values.tls.secretName }}
+LIVELLM_TLS_CERT: /etc/livellm-tls/tls.crt
+LIVELLM_TLS_KEY: /etc/livellm-tls/tls.key
+{{- if .Values.tls.clientCertificates }}
+LIVELLM_TLS_CLIENT_CA: /etc/livellm-tls/ca.crt
+{{- end }}
 {{- end }}
 {{- end }}
