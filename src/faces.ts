@@ -6,6 +6,7 @@ import { createAdmission } from "./interceptors/auth.ts";
 import type { ExplainError } from "./interceptors/explain-error.ts";
 import type { Logger } from "./telemetry/logger.ts";
 import { prometheusMediaType } from "./telemetry/prometheus-text.ts";
+import { observeCertificate } from "./telemetry/state-meters.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
 import { createHostCheck } from "./transport/host-check.ts";
 import { createHttpHandler } from "./transport/http-handler.ts";
@@ -78,6 +79,7 @@ export async function createFaces(options: FacesOptions): Promise<Faces> {
   });
   const hosts = createHostCheck({ servesThisMachine: options.servesThisMachine, explainError });
   const tls = config.tls && (await createTlsAcceptor({ files: config.tls, logger }));
+  observeCertificate(telemetry.metrics, () => tls?.endsAt());
   let listening: Listening | undefined;
   return {
     transport: inProcess.transport,

@@ -3,6 +3,7 @@ import { giveBackMemoryOfStart, giveBackMemoryWhenIdle } from "./idle-memory.ts"
 import { exitWith, onSignals, openLoggerOrExit, readConfigOrExit, reportUncaught } from "./process-end.ts";
 import { listenInWorkers } from "./serve-in-workers.ts";
 import type { Logger } from "./telemetry/logger.ts";
+import { packageVersion } from "./telemetry/package-version.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -24,7 +25,10 @@ export async function serve(environment: Environment): Promise<void> {
       ? listenInWorkers(config, environment, logger)
       : listenHere(config, logger));
     const { url } = server;
-    logger.info({ url, node: process.version, ...(config.workers > 1 && { workers: config.workers }) }, "listening");
+    logger.info(
+      { url, version: packageVersion(), node: process.version, ...(config.workers > 1 && { workers: config.workers }) },
+      "listening",
+    );
     giveBackMemoryWhenIdle();
     onSignals((signal) => {
       logger.info({ signal, graceMs: config.shutdownGraceMs }, "draining");

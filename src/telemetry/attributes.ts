@@ -36,6 +36,8 @@ export const attribute = {
   httpStatus: "http.response.status_code",
   sessionId: "session.id",
   userId: "user.id",
+  serviceVersion: "service.version",
+  runtimeVersion: "process.runtime.version",
 } as const;
 
 /** Those that the conventions have no name for. */

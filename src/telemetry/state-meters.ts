@@ -1,5 +1,6 @@
 import { attribute, ownAttribute } from "./attributes.ts";
 import type { MetricRegistry } from "./metric-registry.ts";
+import { packageVersion } from "./package-version.ts";
 
 /** The parts of the server whose state is told. */
 export interface ObservedState {
@@ -38,6 +39,7 @@ export function observeState(registry: MetricRegistry, { slots, health, store, s
     "1 while callers' limits are counted together with other processes, 0 while this one counts for itself; absent where there are no others.",
     () => shared.connected && Number(shared.connected()),
   );
+  observeBuild(registry);
   registry.observe({
     name: "livellm.breaker.open",
     unit: "{breaker}",
@@ -49,6 +51,30 @@ export function observeState(registry: MetricRegistry, { slots, health, store, s
         const attributes = { [ownAttribute.providerId]: provider, [attribute.requestModel]: model };
         return { attributes, value: avoided ? 1 : 0 };
       }),
+  });
+}
+
+/** Until when others can believe the certificate that this server shows; `endsAt` knows none without TLS. */
+export function observeCertificate(registry: MetricRegistry, endsAt: () => Date | undefined): void {
+  registry.observe({
+    name: "livellm.tls.certificate.not_after",
+    unit: "s",
+    description: "When the certificate in use ends, in seconds since 1970; absent without TLS.",
+    attributes: [],
+    type: "gauge",
+    observe: () => pointOf(endsAt()?.getTime()).map((point) => ({ ...point, value: point.value / 1000 })),
+  });
+}
+
+function observeBuild(registry: MetricRegistry): void {
+  const build = { [attribute.serviceVersion]: packageVersion(), [attribute.runtimeVersion]: process.version };
+  registry.observe({
+    name: "livellm.build.info",
+    unit: "{build}",
+    description: "1 for the version of livellm that runs, and of Node.js.",
+    attributes: Object.keys(build),
+    type: "gauge",
+    observe: () => [{ attributes: build, value: 1 }],
   });
 }
 

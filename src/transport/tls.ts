@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import type { Logger } from "pino";
@@ -7,6 +8,8 @@ import { followTlsFiles, readTlsFiles, type TlsFiles, type TlsMaterial } from ".
 export interface TlsAcceptor {
   /** `serve` gets the connections whose handshake was done; `alpnProtocol` is `h2` where that was agreed on. */
   accepting(serve: (socket: TLSSocket) => void): (connection: Socket) => void;
+  /** When the certificate in use ends. */
+  endsAt(): Date;
   /** Stops following the files. */
   close(): void;
 }
@@ -28,6 +31,7 @@ const handshakeTimeoutMs = 10_000;
 export async function createTlsAcceptor({ files, logger, pollIntervalMs = 10_000 }: TlsOptions): Promise<TlsAcceptor> {
   const first = await readTlsFiles(files);
   const server = createTlsServer(first);
+  let endsAt = endOf(first);
   server.on("tlsClientError", (error) => logger.debug({ code: "code" in error && error.code }, "TLS handshake failed"));
   const following = followTlsFiles({
     files,
@@ -35,7 +39,8 @@ export async function createTlsAcceptor({ files, logger, pollIntervalMs = 10_000
     pollIntervalMs,
     changed(material) {
       server.setSecureContext({ ...material, minVersion: "TLSv1.2" });
-      logger.info("TLS certificate replaced");
+      endsAt = endOf(material);
+      logger.info({ endsAt }, "TLS certificate replaced");
     },
     failed: ({ message }) => logger.error({ reason: message }, "TLS files not taken; the certificate in use stays"),
   });
@@ -48,8 +53,14 @@ export async function createTlsAcceptor({ files, logger, pollIntervalMs = 10_000
         server.emit("connection", connection);
       };
     },
+    endsAt: () => endsAt,
     close: () => following[Symbol.dispose](),
   };
+}
+
+/** The server's own is the first of the file. */
+function endOf({ cert }: TlsMaterial): Date {
+  return new X509Certificate(cert).validToDate;
 }
 
 /** It never listens: the port is the HTTP/1 server's, which hands its connections on. */

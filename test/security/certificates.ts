@@ -30,13 +30,13 @@ export function makeAuthority(folder: string, name: string): Certificate {
 }
 
 /** A certificate for `localhost`, or for a client, of an authority. */
-export function makeCertificate(authority: Certificate, name: string, use: "server" | "client"): Certificate {
+export function makeCertificate(authority: Certificate, name: string, use: "server" | "client", days = 2): Certificate {
   const folder = path.dirname(authority.certFile);
   const files = filesOf(folder, name);
   const [request, extensions] = [path.join(folder, `${name}.csr`), path.join(folder, `${name}.ext`)];
   writeFileSync(extensions, use === "server" ? serverExtensions : clientExtensions);
   runOpenssl(["req", ...newKey(files.keyFile), "-subj", `/CN=${name}`, "-out", request]);
-  const signer = ["-CA", authority.certFile, "-CAkey", authority.keyFile, "-CAcreateserial", "-days", "2"];
+  const signer = ["-CA", authority.certFile, "-CAkey", authority.keyFile, "-CAcreateserial", "-days", String(days)];
   runOpenssl(["x509", "-req", "-in", request, ...signer, "-extfile", extensions, "-out", files.certFile]);
   return withText(files);
 }

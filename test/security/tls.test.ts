@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { request } from "node:https";
@@ -99,7 +100,7 @@ describeWith(openssl, "TLS", () => {
   });
 
   test("takes over a new certificate for new connections, and keeps it when a bad one comes", async () => {
-    const files = makeCertificate(authority, "renewed", "server");
+    const files = makeCertificate(authority, "renewed", "server", 20);
     const served = makeCertificate(authority, "served", "server");
     const env = { LIVELLM_TLS_CERT: served.certFile, LIVELLM_TLS_KEY: served.keyFile };
     await using own = await startGateway({ env });
@@ -112,6 +113,8 @@ describeWith(openssl, "TLS", () => {
     await own.logged("TLS certificate replaced");
     expect(await commonNameOf(own, trust)).toBe("renewed");
     await drainStream(stream);
+    const endsAt = new X509Certificate(files.cert).validToDate.getTime() / 1000;
+    expect(await metricOf(own, trust, "livellm_tls_certificate_not_after_seconds")).toBe(endsAt);
 
     replaceFile(served.keyFile, authority.keyFile);
     expect(await own.logged("TLS files not taken; the certificate in use stays")).toMatchObject({
@@ -243,6 +246,17 @@ async function drainStream(stream: AsyncIterator<{ readonly event: { readonly ca
   let last: string | undefined;
   for (let next = await stream.next(); !next.done; next = await stream.next()) last = next.value.event.case;
   expect(last).toBe("finished");
+}
+
+/** A metric without labels. */
+function metricOf({ url }: Gateway, trust: Trust, name: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const call = request(`${url}/metrics`, trust, async (response) => {
+      const text = Buffer.concat(await response.toArray()).toString();
+      resolve(Number(new RegExp(`^${name} (.*)$`, "m").exec(text)?.[1]));
+    });
+    call.on("error", reject).end();
+  });
 }
 
 function postJson(url: string, trust: Trust): Promise<{ readonly status: number | undefined }> {

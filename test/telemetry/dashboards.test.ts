@@ -42,7 +42,10 @@ const expressions = [
 
 /** What Prometheus adds to what it scrapes, and what a quantile is taken over. */
 const scrapeLabels = ["job", "instance", "le", "livellm_worker"];
-const functions = ["rate", "increase", "sum", "max", "topk", "histogram_quantile", "resets", "by", "and"];
+const functions = [
+  ...["rate", "increase", "sum", "min", "max", "count", "topk", "histogram_quantile", "resets", "absent", "time"],
+  ...["by", "and"],
+];
 
 /** The labels of each series that there is, by its name in Prometheus. */
 const series = new Map<string, ReadonlySet<string>>([["up", new Set()]]);
@@ -140,6 +143,68 @@ describe("as Prometheus's own tool sees it", () => {
   test.skipIf(missing)("the alerts are rules", () => {
     const { status, stdout, stderr } = promtool(["check", "rules", alertsFile]);
     expect([status, stdout + stderr]).toEqual([0, expect.stringContaining(`${rules.length} rules found`)]);
+  });
+
+  const calls = (code: string) =>
+    `rpc_server_call_duration_seconds_count{instance="a",rpc_response_status_code="${code}"}`;
+  const attempts = (provider: string, outcome: string, reason: string) =>
+    `livellm_attempts_total{livellm_provider_id="${provider}",gen_ai_request_model="m",livellm_outcome="${outcome}",error_type="${reason}"}`;
+  const up = `up{job="livellm",instance="a"}`;
+  /** What there is to see for half an hour, a value a minute, and which alerts are on after 27 minutes of it; 80 where it is longer. */
+  const nights: readonly (readonly [
+    name: string,
+    seen: Readonly<Record<string, string>>,
+    alerts: readonly string[],
+  ])[] = [
+    ["nothing", { [up]: "1x30" }, []],
+    [
+      "two calls of a quiet night fail",
+      { [up]: "1x30", [calls("ok")]: "7+0x30", [calls("internal")]: "0x20 1 1 1 2x10" },
+      [],
+    ],
+    ["calls fail", { [up]: "1x30", [calls("ok")]: "0+60x30", [calls("unavailable")]: "0+10x30" }, ["LivellmCallsFail"]],
+    ["a server is away", { [up]: "0x30" }, ["LivellmDown"]],
+    ["all servers are away", { 'up{job="other"}': "1x30" }, ["LivellmMissing"]],
+    [
+      "a provider refuses its key",
+      { [up]: "1x30", [attempts("openai", "failed", "provider_auth")]: "0+2x30" },
+      ["LivellmProviderFails"],
+    ],
+    [
+      "callers ask for models that there are not, and bring providers that do not work",
+      {
+        [up]: "1x30",
+        [attempts("openai", "failed", "model_not_found")]: "0+2x30",
+        [attempts("inline", "failed", "network")]: "0+2x30",
+      },
+      [],
+    ],
+    [
+      "a certificate ends",
+      { [up]: "1x90", livellm_tls_certificate_not_after_seconds: "86400x90" },
+      ["LivellmCertificateEnds"],
+    ],
+  ];
+  test.skipIf(missing).each(nights)("when %s", (_, seen, expected) => {
+    const isSlow = expected.includes("LivellmCertificateEnds");
+    const file = path.join(temporaryFolder(), "night.yaml");
+    const unit = {
+      interval: "1m",
+      input_series: Object.entries(seen).map(([name, values]) => ({ series: name, values })),
+      alert_rule_test: rules.map(({ alert }) => ({
+        eval_time: isSlow ? "80m" : "27m",
+        alertname: alert,
+        // None is expected of any, so that promtool names those that are on.
+        exp_alerts: [],
+      })),
+    };
+    writeFileSync(file, stringify({ rule_files: [alertsFile], evaluation_interval: "1m", tests: [unit] }));
+    const { stdout, stderr } = promtool(["test", "rules", file]);
+    rmSync(path.dirname(file), { recursive: true });
+    const on = [...(stdout + stderr).matchAll(/alertname: (\w+), time: \w+,\s+exp:\[\s*\],\s+got:\[/g)].map(
+      ([, alert]) => alert,
+    );
+    expect(on, stdout + stderr).toEqual(expected);
   });
 
   test.skipIf(missing)("the expressions of the dashboard are PromQL", () => {
