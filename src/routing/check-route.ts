@@ -23,6 +23,24 @@ export function checkTargets(
   if (violations.length > 0) throw invalidRequest(violations);
 }
 
+/**
+ * Why a target cannot be used that this server's own settings name, a named route or a model's fallbacks: it fails by itself,
+ * and no call that another target can answer.
+ */
+export function faultOfSettings(
+  target: Target & { readonly index: number },
+  providers: ProviderDirectory,
+): LivellmError | undefined {
+  if (target.provider !== "" && !providers.get(target.provider)) {
+    const message = `there is no provider "${target.provider}", which this server's settings name`;
+    return new LivellmError("not_found", "not_found", message);
+  }
+  const [violation] = violationsOf(target, target.index, providers);
+  if (!violation) return undefined;
+  const message = `what this server's settings name cannot be used: ${violation.description}`;
+  return new LivellmError("failed_precondition", "unsupported", message);
+}
+
 /** None of these providers is configured. */
 export function noSuchProvider(targets: readonly Pick<Target, "provider">[], ids: readonly string[]): LivellmError {
   const names = [...new Set(targets.map(({ provider }) => `"${provider}"`))].join(", ");

@@ -4,8 +4,8 @@ import type { NamedRoute } from "../core/named-route.ts";
 import type { ModelSettings } from "../core/provider.ts";
 import type { Route, Strategy, Target } from "../core/route.ts";
 import { deniedRoute, isLimited, mayUseTarget } from "./allowed-use.ts";
-import { checkTargets } from "./check-route.ts";
-import { type Located, type LocateOptions, locateModel } from "./locate-model.ts";
+import { checkTargets, faultOfSettings } from "./check-route.ts";
+import { type LocateOptions, locateModel } from "./locate-model.ts";
 import { fitsPattern } from "./model-pattern.ts";
 import type { ProviderDirectory } from "./provider-directory.ts";
 
@@ -18,6 +18,8 @@ export interface RouteDirectory {
 /** A target that names its provider, with the position that attempts are reported under. */
 export interface IndexedTarget extends Target {
   readonly index: number;
+  /** Why it cannot be used, where that is known and must not fail the others. */
+  readonly unusable?: LivellmError;
 }
 
 export interface ExpandOptions extends LocateOptions {
@@ -52,19 +54,33 @@ export async function expandRoute(
   options: ExpandOptions,
   signal: AbortSignal,
 ): Promise<{ readonly targets: readonly IndexedTarget[]; readonly strategy: Strategy | undefined }> {
-  const { providers, shown } = options;
+  const { providers } = options;
   const { strategy } = route;
-  const asked = withoutDenied(indexed(route.targets, 0), options);
-  checkTargets(asked, providers, shown);
+  const asked = checked(withoutDenied(indexed(route.targets, 0), options), options);
   const located = asked.some(namesModelAlone) ? await locateAll(asked, { ...options, strategy }, signal) : asked;
   const named = located.flatMap((target) => withFallbackModel(target, providers));
   const settings = route.targets.length === 1 && named[0] ? settingsOf(named[0], providers) : undefined;
   if (!settings) return { targets: named, strategy };
-  const fallbacks = withoutDenied(indexed(settings.fallbacks, 1), options);
-  checkTargets(fallbacks, providers, shown);
-  const added = await locateAll(fallbacks, { ...options, namesTargets: false, strategy }, signal);
+  const ours = { ...options, namesTargets: false };
+  const fallbacks = checked(withoutDenied(indexed(settings.fallbacks, 1), options), ours);
+  const added = await locateAll(fallbacks, { ...ours, strategy }, signal);
   const used = strategy === undefined && settings.strategy === "parallel" ? ofFirstProvider(named) : named;
   return { targets: [...used, ...added], strategy: strategy ?? settings.strategy };
+}
+
+/**
+ * What the caller names has to be there before anything is tried. What the settings name may have been taken away since: that
+ * is one target that fails.
+ */
+function checked(
+  targets: readonly IndexedTarget[],
+  { providers, shown, namesTargets }: ExpandOptions,
+): readonly IndexedTarget[] {
+  if (namesTargets) {
+    checkTargets(targets, providers, shown);
+    return targets;
+  }
+  return targets.map((target) => ({ ...target, unusable: faultOfSettings(target, providers) }));
 }
 
 /** The same as for a race that the caller asked for: see `locate`. */
@@ -86,7 +102,7 @@ async function locateAll(
   signal: AbortSignal,
 ): Promise<readonly IndexedTarget[]> {
   const located = await Promise.all(
-    targets.map((target) => (namesModelAlone(target) ? locate(target, placing, signal) : [target])),
+    targets.map((target) => (namesModelAlone(target) && !target.unusable ? locate(target, placing, signal) : [target])),
   );
   return located.flat();
 }
@@ -111,16 +127,15 @@ export function namesModelAlone({ provider, inlineProvider }: Target): boolean {
 
 /** All who have it, in turn. A race is between the targets that were named: nobody asked to pay each of them twice. */
 async function locate(target: IndexedTarget, placing: Placing, signal: AbortSignal): Promise<readonly IndexedTarget[]> {
-  const found = await whereAllowed(target, placing, signal);
-  const used = placing.strategy === "parallel" ? found.slice(0, 1) : found;
-  return used.map((located) => ({ ...target, ...located }));
-}
-
-async function whereAllowed(target: IndexedTarget, placing: Placing, signal: AbortSignal): Promise<readonly Located[]> {
+  const field = `route.targets[${target.index}]`;
   try {
-    return await locateModel(target.model, { ...placing, field: `route.targets[${target.index}]` }, signal);
+    const found = await locateModel(target.model, { ...placing, field }, signal);
+    const used = placing.strategy === "parallel" ? found.slice(0, 1) : found;
+    return used.map((located) => ({ ...target, ...located }));
   } catch (error) {
-    if (!placing.namesTargets && error instanceof LivellmError && error.code === "permission_denied") return [];
+    if (placing.namesTargets || !(error instanceof LivellmError)) throw error;
+    if (error.code === "permission_denied") return [];
+    if (error.code === "not_found") return [{ ...target, unusable: error }];
     throw error;
   }
 }

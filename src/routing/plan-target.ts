@@ -21,11 +21,35 @@ export interface TargetPlanning<C extends Capability> {
 }
 
 /** The provider that a target names, held until the lease is disposed. */
-export function leaseFor(target: IndexedTarget, source: ProviderSource): LeasedProvider {
+function leaseFor(target: IndexedTarget, source: ProviderSource): LeasedProvider {
   if (target.inlineProvider) return leaseInline(target.inlineProvider, source);
   const config = source.providers.get(target.provider);
   if (!config) throw noSuchProvider([target], []); // deleted a moment ago
   return leaseConfigured(config, source);
+}
+
+/**
+ * The same, or why this one target cannot be used: the settings name what is not there, or its kind is one that this server
+ * has no adapter for.
+ */
+export function leaseOrFault(target: IndexedTarget, source: ProviderSource): LeasedProvider | LivellmError {
+  if (target.unusable) return target.unusable;
+  try {
+    return leaseFor(target, source);
+  } catch (error) {
+    if (error instanceof LivellmError && error.code === "failed_precondition") return error;
+    throw error;
+  }
+}
+
+/** A target that fails without being called. */
+export function planUnusable<C extends Capability>(
+  { index, provider, model, voice, options }: IndexedTarget,
+  error: LivellmError,
+  { attemptTimeoutMs }: TargetPlanning<C>,
+): PlannedTarget<C> {
+  const use = { ready: false, skipped: false, error } as const;
+  return { index, provider, kind: "", model, voice, options, attemptTimeoutMs, use };
 }
 
 export function planTarget<C extends Capability>(

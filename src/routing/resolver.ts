@@ -1,3 +1,4 @@
+import { LivellmError } from "../core/error.ts";
 import type { Capability, ProviderConfig } from "../core/provider.ts";
 import { type AskedRoute, allowedTargets, checkAsked, limitsOf } from "./allowed-targets.ts";
 import { createCatalogue } from "./catalogue.ts";
@@ -6,7 +7,7 @@ import { HealthMemory } from "./health.ts";
 import { leaseTrial, type ProviderSource } from "./lease-provider.ts";
 import { createModelDirectory, type ModelDirectory } from "./model-directory.ts";
 import type { Plan } from "./plan.ts";
-import { leaseFor, planTarget } from "./plan-target.ts";
+import { leaseOrFault, planTarget, planUnusable } from "./plan-target.ts";
 import type { Lease } from "./provider-pool.ts";
 
 export type { ProviderDirectory } from "./provider-directory.ts";
@@ -27,7 +28,8 @@ export interface ResolverOptions extends ProviderSource {
 export interface Resolver {
   /**
    * Waits only where a target names a model alone and nobody is known to have it. Throws `not_found` for a provider, a route
-   * or a model that does not exist, `permission_denied` for what the caller may not use, whether it exists or not.
+   * or a model that the caller names and that does not exist, `permission_denied` for what it may not use, whether it exists or
+   * not.
    */
   plan<C extends Capability>(route: AskedRoute, capability: C, signal: AbortSignal): Promise<Plan<C>>;
   /** Builds a provider that is not kept, to try it out. */
@@ -60,7 +62,8 @@ export function createResolver(options: ResolverOptions): Resolver {
       try {
         const planning = { capability, route, attemptTimeoutMs: options.attemptTimeoutMs, models, health };
         const planned = targets.map((target) => {
-          const leased = leaseFor(target, options);
+          const leased = leaseOrFault(target, options);
+          if (leased instanceof LivellmError) return planUnusable(target, leased, planning);
           leases.push(leased.lease);
           return planTarget(target, leased, planning);
         });

@@ -298,7 +298,7 @@ describe("what a token may not use is answered alike, whether it exists or not",
     expect(await answering({ allowedRoutes: ["stale"] }, { name: "stale" })).toEqual([
       "not_found",
       "REASON_NOT_FOUND",
-      'there is no provider "passing"; there are none that you may use',
+      'there is no provider "passing", which this server\'s settings name',
     ]);
   });
 });

@@ -49,6 +49,54 @@ test("what the administrator changes is what the next call gets", async () => {
   expect((await failureOf(ask("moving"))).code).toBe(5);
 });
 
+const call = (method: string, request: object) => callJson(gateway.url, method, request);
+
+test("a provider that was deleted is one target that fails, and not the route that names it", async () => {
+  await call("ProvidersService/CreateProvider", { provider: { id: "leaving", kind: "local" } });
+  const targets = [{ provider: "leaving", model: "echo" }, { model: "nobody-has-this" }, echo];
+  expect((await call("RoutesService/CreateRoute", { route: { name: "left", route: { targets } } })).status).toBe(200);
+  await call("ProvidersService/DeleteProvider", { id: "leaving" });
+  const answer = await ask("left");
+  expect(answer).toMatchObject({
+    text: "Hello!",
+    routeResult: {
+      targetIndex: 2,
+      attempts: [
+        {
+          provider: "leaving",
+          outcome: "OUTCOME_FAILED",
+          failure: {
+            reason: "REASON_NOT_FOUND",
+            message: 'there is no provider "leaving", which this server\'s settings name',
+          },
+        },
+        { targetIndex: 1, outcome: "OUTCOME_FAILED", failure: { reason: "REASON_NOT_FOUND" } },
+        { outcome: "OUTCOME_ANSWERED" },
+      ],
+    },
+  });
+  const route = { name: "left", route: { targets: [{ provider: "leaving", model: "echo" }] } };
+  await call("ProvidersService/CreateProvider", { provider: { id: "leaving", kind: "local" } });
+  await call("RoutesService/UpdateRoute", { route });
+  await call("ProvidersService/DeleteProvider", { id: "leaving" });
+  expect((await failureOf(ask("left"))).code).toBe(5);
+});
+
+test("a fallback that is not there keeps nobody from the model that it is for", async () => {
+  const models = [{ model: "echo", fallbacks: [{ provider: "nobody" }, { provider: "local", model: "echo" }] }];
+  await call("ProvidersService/CreateProvider", { provider: { id: "backed", kind: "local", models } });
+  const run = (options: object) =>
+    call("AgentService/Run", {
+      route: { targets: [{ provider: "backed", model: "echo", options }] },
+      messages: [{ text: "Hello!" }],
+    });
+  expect(await run({})).toMatchObject({ status: 200, body: { routeResult: { provider: "backed" } } });
+  expect(await run({ fail_before: "network" })).toMatchObject({
+    status: 200,
+    body: { routeResult: { provider: "local", targetIndex: 2 } },
+  });
+});
+
 test("a name that there is not is not found, with near names", async () => {
   const failure = await failureOf(ask("fasst"));
   expect(failure.code).toBe(5);
