@@ -38,8 +38,13 @@ interface Entry {
   readonly data: Uint8Array;
 }
 
-/** What may be let go of while nothing is final: nothing before a target is accepted, then the oldest, or all that was read. */
-export type Keeping = "all" | "latest" | "none";
+/**
+ * What may be let go of while nothing is final: nothing before a target is accepted, then the oldest. `recent` is what the target
+ * under way needs to go on itself: a sentence, and not the minutes in which a thousand callers say nothing.
+ */
+export type Keeping = "all" | "latest" | "recent";
+
+const recentMs = 10_000;
 
 const pieceMs = 100;
 const noBytes = new Uint8Array(0);
@@ -232,7 +237,8 @@ export class AudioLog {
 
   #trim(): void {
     if (this.#keeping === "all") return;
-    const max = this.#keeping === "none" ? -1 : this.#maxFrames;
+    const recent = (recentMs * this.#rate) / 1000;
+    const max = this.#keeping === "recent" ? Math.min(recent, this.#maxFrames) : this.#maxFrames;
     while (this.#firstIsRead() && this.#keptFrames > max) this.#dropFirst();
   }
 

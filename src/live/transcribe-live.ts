@@ -9,13 +9,14 @@ import { withFallback } from "../routing/fallback.ts";
 import type { FallbackEvent } from "../routing/fallback-event.ts";
 import type { Plan, PlannedTarget, ReadyTarget } from "../routing/plan.ts";
 import { routeResultOf } from "../routing/route-result.ts";
-import { linkedController } from "../streams/signals.ts";
+import { linkedController, sleep } from "../streams/signals.ts";
 import { AudioLog } from "./audio-log.ts";
 import { longestTimeoutMs } from "./debts.ts";
 import { type LiveCall, openLiveSession } from "./live-session.ts";
 import type { SessionEvent } from "./session-event.ts";
 import { Transcript } from "./transcript.ts";
 import type { TranscriptionEvent, TranscriptionInput } from "./transcription-event.ts";
+import { isPassing } from "./try-again.ts";
 
 /** A live transcription as the service asks for it. */
 export interface LiveTranscriptionCall {
@@ -34,8 +35,9 @@ export interface LiveTranscriptionCall {
 
 /**
  * Writes down speech while it is spoken. A target that fails, before or after it was accepted, is followed by the next one of
- * the route, which gets the audio from the last final segment on; the caller sees numbers and times go on. Errors are thrown;
- * the last event is `finished`.
+ * the route, which gets the audio from the last final segment on; the caller sees numbers and times go on. Behind the others comes
+ * one that had worked until its connection broke: vendors end sessions after an hour, and networks before. Errors are thrown; the
+ * last event is `finished`.
  */
 export async function* transcribeLive(
   call: LiveTranscriptionCall,
@@ -56,6 +58,12 @@ const over = new LivellmError("canceled", "cancelled", "the transcription is ove
 
 type Target = ReadyTarget<"liveTranscription">;
 
+/** A target that has taken so much new audio before it broke off may go on itself. */
+const provenMs = 5_000;
+
+/** So long it is given to come back. */
+const returnMs = 250;
+
 /** One call over all its sessions. */
 class LiveRun {
   complete = false;
@@ -66,7 +74,7 @@ class LiveRun {
   #remaining: readonly PlannedTarget<"liveTranscription">[];
   /** Of the sessions before this one. */
   #attempts: readonly Attempt[] = [];
-  #committed: { readonly target: Target; readonly attempts: readonly Attempt[] } | undefined;
+  #committed: { readonly target: Target; readonly attempts: readonly Attempt[]; readonly heardMs: number } | undefined;
   #routeResult: RouteResult | undefined;
   #usage: Usage = {};
 
@@ -119,9 +127,9 @@ class LiveRun {
   }
 
   #commit(target: Target, attempts: readonly Attempt[]): void {
-    this.#committed = { target, attempts };
+    this.#committed = { target, attempts, heardMs: this.#log.heardMs };
     this.#remaining = this.#remaining.filter((each) => each !== target && !hasFailed(each, attempts));
-    this.#log.keep(this.#remaining.length > 0 ? "latest" : "none");
+    this.#log.keep(this.#remaining.length > 0 ? "latest" : "recent");
     this.#transcript.startSession();
   }
 
@@ -151,11 +159,12 @@ class LiveRun {
   }
 
   /** A session that was accepted has failed: another target goes on, or nobody can. */
-  *#goOn(error: unknown, signal: AbortSignal): Generator<TranscriptionEvent, void, undefined> {
+  async *#goOn(error: unknown, signal: AbortSignal): AsyncGenerator<TranscriptionEvent, void, undefined> {
     const failed = error instanceof LivellmError ? (error.facts.attempts ?? []) : [];
     const attempts = [...this.#attempts, ...failed];
     if (!(error instanceof LivellmError) || signal.aborted) throw error;
     if (!this.#committed) throw this.#attempts.length === 0 ? error : nobodyElse(error, attempts);
+    if (this.#mayReturn(error)) this.#remaining = [...this.#remaining, this.#committed.target];
     if (this.#remaining.length === 0) throw error.with({ attempts });
     this.#attempts = attempts;
     yield* this.#tell(this.#transcript.endSession());
@@ -164,6 +173,11 @@ class LiveRun {
     const lostMs = Math.round(this.#log.startMs - this.#transcript.coveredMs);
     if (lostMs > 0) yield { type: "warning", warning: lostWarning(lostMs) };
     this.#log.keep("all");
+    if (this.#remaining[0] === this.#committed.target) await sleep(returnMs, signal);
+  }
+
+  #mayReturn(error: LivellmError): boolean {
+    return isPassing(error) && this.#log.heardMs - (this.#committed?.heardMs ?? 0) >= provenMs;
   }
 }
 

@@ -21,7 +21,7 @@ export async function worthAnotherTry(error: unknown, failures: number, signal: 
 }
 
 /** What is over in a moment: the network, an overloaded provider. One that was silent has had its time. */
-function isPassing(error: unknown): error is LivellmError {
+export function isPassing(error: unknown): error is LivellmError {
   return error instanceof LivellmError && passing.includes(error.reason);
 }
 

@@ -345,6 +345,41 @@ describe("a target that dies", () => {
     expect(dies.sessions).toHaveLength(1);
   });
 
+  test("and had worked is the next one itself, where there is no other: a session may be longer than its vendor's", async () => {
+    const script: RecogniserScript = (session, call) =>
+      readsNumbers({ everyMs: 2000, ...(call < 2 && { diesAtMs: 7_000 }) })(session, call);
+    const breaks = createRecogniser(script);
+    await using gateway = await startVoiceGateway({ a: { liveTranscription: breaks } });
+    const { events, error } = await run(gateway, requests(start(["a"]), frames(0, 1000)));
+    expect(error).toBeUndefined();
+    expect(breaks.sessions).toHaveLength(3);
+    expect(placesFrom(breaks.sessions[1]?.audio() ?? new Uint8Array(0), 6_000 * 16)).toBe(true);
+    expect(finals(events).map(({ index, startMs, endMs }) => [index, startMs, endMs])).toEqual(
+      Array.from({ length: 10 }, (_, i) => [i, i * 2000, i * 2000 + 2000]),
+    );
+    expect(all(events, "attemptFailed").map(({ provider }) => provider)).toEqual(["a", "a"]);
+    expect(all(events, "finished")[0]?.routeResult?.attempts.map(({ outcome }) => outcome)).toEqual([2, 2, 1]);
+  });
+
+  test("and had worked comes behind those that have not been tried", async () => {
+    const script: RecogniserScript = (session, call) =>
+      readsNumbers({ everyMs: 1000, ...(call === 0 && { diesAtMs: 6_500 }) })(session, call);
+    const refuses: RecogniserScript = async function* () {
+      yield* [];
+      throw vendorDied();
+    };
+    const breaks = createRecogniser(script);
+    await using gateway = await startVoiceGateway({
+      a: { liveTranscription: breaks },
+      b: { liveTranscription: createRecogniser(refuses) },
+    });
+    const { events, error } = await run(gateway, requests(start(["a", "b"]), frames(0, 500)));
+    expect(error).toBeUndefined();
+    expect(all(events, "attemptFailed").map(({ provider }) => provider)).toEqual(["a", "b"]);
+    expect(all(events, "started").map(({ routeResult }) => routeResult?.provider)).toEqual(["a", "a"]);
+    expect(finals(events)).toHaveLength(10);
+  });
+
   test("and none of the others can go on: the status has all of them", async () => {
     const refuses: RecogniserScript = async function* () {
       yield* [];

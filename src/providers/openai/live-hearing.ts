@@ -1,3 +1,4 @@
+import { LivellmError } from "../../core/error.ts";
 import type { JsonObject } from "../../core/json.ts";
 import type { LiveEvent, LiveTranscriptionRequest } from "../../core/transcription.ts";
 import { addUsage, type Usage } from "../../core/usage.ts";
@@ -162,8 +163,14 @@ function tellFinished({ out }: Hearing, { id, startMs, endMs, pieces, echoes, re
 function readError(hearing: Hearing, event: JsonObject): void {
   const error = object(event.error);
   if (error.code === "input_audio_buffer_commit_empty") forgetCommit(hearing, text(error.event_id));
-  else if (error.type !== "invalid_request_error" || error.code === "session_expired") throw streamError(error);
+  else if (error.code === "session_expired") throw expired(streamError(error));
+  else if (error.type !== "invalid_request_error") throw streamError(error);
   else hearing.out.push(warningOf(error));
+}
+
+/** It was as long as sessions may be; another one may go on. */
+function expired({ message, facts }: LivellmError): LivellmError {
+  return new LivellmError("unavailable", "stream_broken", message, facts);
 }
 
 /** The server had taken that audio for a turn of its own. */

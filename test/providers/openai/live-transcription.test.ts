@@ -405,7 +405,7 @@ describe("faults", () => {
     const over = await runAgainst("input_audio_buffer.commit", (session) =>
       session.send({ type: "error", error: expired }),
     );
-    expect(over.error).toMatchObject({ facts: { providerCode: "session_expired" } });
+    expect(over.error).toMatchObject({ reason: "stream_broken", facts: { providerCode: "session_expired" } });
     const complaint = { type: "invalid_request_error", code: "invalid_value", message: "odd" };
     await using vendor = await startFakeRealtime({
       recognise: recogniseLa,
