@@ -100,8 +100,8 @@ export async function idle(gateway: FaultGateway, wanted: number): Promise<Hosti
 export async function bombs(gateway: FaultGateway): Promise<readonly HostileResult[]> {
   const many = Array.from({ length: 20_000 }, (_, i) => `x-${i}: ${i}`).join("\r\n");
   const heads = [
-    ["one header of 1 MiB", `GET /ping HTTP/1.1\r\nhost: a\r\nx: ${"y".repeat(mebibyte)}\r\n\r\n`],
-    ["20,000 headers", `GET /ping HTTP/1.1\r\nhost: a\r\n${many}\r\n\r\n`],
+    ["one header of 1 MiB", `GET /ping HTTP/1.1\r\nhost: localhost\r\nx: ${"y".repeat(mebibyte)}\r\n\r\n`],
+    ["20,000 headers", `GET /ping HTTP/1.1\r\nhost: localhost\r\n${many}\r\n\r\n`],
   ] as const;
   const results: HostileResult[] = [];
   for (const [what, text] of heads) {
@@ -115,7 +115,7 @@ export async function bombs(gateway: FaultGateway): Promise<readonly HostileResu
 }
 
 async function bigBody(gateway: FaultGateway): Promise<HostileResult> {
-  const text = `POST /livellm.v1.AgentService/Run HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 99999999999\r\n\r\n{"`;
+  const text = `POST /livellm.v1.AgentService/Run HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99999999999\r\n\r\n{"`;
   const { answer } = await exchange(gateway.url, text, 5_000);
   const [line = ""] = answer.split("\r\n");
   return {
@@ -125,14 +125,14 @@ async function bigBody(gateway: FaultGateway): Promise<HostileResult> {
   };
 }
 
-const slowBody = `POST /livellm.v1.AgentService/Run HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n{`;
+const slowBody = `POST /livellm.v1.AgentService/Run HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n{`;
 
 const onRun = { ":path": "/livellm.v1.AgentService/Run" };
 const onRunStream = { ":path": "/livellm.v1.AgentService/RunStream" };
 
 async function loris(gateway: FaultGateway, patienceMs: number): Promise<readonly HostileResult[]> {
   const { url } = gateway;
-  const head = { first: "GET /ping HTTP/1.1\r\nhost: a\r\n", more: "x-a: b\r\n" };
+  const head = { first: "GET /ping HTTP/1.1\r\nhost: localhost\r\n", more: "x-a: b\r\n" };
   const overHttp2 = (headers: OutgoingHttpHeaders) => dripOverHttp2(url, headers, patienceMs);
   const drips: readonly (readonly [what: string, came: Promise<Exchange>])[] = [
     ["nothing at all", drip(url, { first: "", more: "" }, patienceMs)],
