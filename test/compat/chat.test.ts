@@ -229,8 +229,10 @@ describe("health", () => {
 });
 
 test("the page, the failure on purpose, and what is not there", async () => {
-  const page = await answered(at("/"));
-  expect([page.status, page.headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
+  for (const place of ["/", "/docs", "/redoc"]) {
+    const page = await answered(at(place));
+    expect([page.status, page.headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
+  }
   const failure = await answered(at("/sentry-debug"));
   expect([failure.status, JSON.parse(failure.text)]).toMatchObject([500, { status: "error", code: 500 }]);
   expect(await answered(at("/chat/gpt"))).toMatchObject({ status: 405 });

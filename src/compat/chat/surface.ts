@@ -50,12 +50,13 @@ function routesOf(options: SurfaceOptions, settings: ChatSettings): readonly Rou
       rpc: ProvidersService.method.listProviders,
       serve: (exchange) => failForAdministrators(exchange, options),
     },
-    {
-      method: "GET",
-      path: "/",
-      serve: ({ response }) => sendBytes(response, 200, "text/html; charset=utf-8", Buffer.from(chatPage)),
-    },
+    ...["/", "/docs", "/redoc"].map((path): Route => ({ method: "GET", path, serve: showPage })),
   ];
+}
+
+/** FastAPI has two more pages with what there is. */
+function showPage({ response }: Exchange): void {
+  sendBytes(response, 200, "text/html; charset=utf-8", Buffer.from(chatPage));
 }
 
 async function chat(exchange: Exchange, options: SurfaceOptions, settings: ChatSettings): Promise<void> {
