@@ -173,7 +173,7 @@ async function bidi(extent: Extent): Promise<Found> {
 }
 
 async function live(extent: Extent): Promise<Found> {
-  const { cores, lateMs } = await compareLive(extent);
+  const { cores, lateMs, sessionBytes, loadCores } = await compareLive(extent);
   const [p50, p99, latest] = [0.5, 0.99, 1].map((share) => percentile(lateMs, share)) as [number, number, number];
   const what = `${extent.liveSessions} live sessions`;
   return {
@@ -196,8 +196,9 @@ async function live(extent: Extent): Promise<Found> {
         p50.toFixed(2),
         p99.toFixed(2),
         percent(cores),
-        "",
+        percent(loadCores),
       ],
+      ...kibibytes(what, new Map([["livellm", sessionBytes / 1024]])),
     ],
     notes: [
       "Live sessions: µ-law in by gRPC, PCM16 at 24,000 Hz out to a vendor's WebSocket in OpenAI's shape, frames of 100 ms in real time. The callers' rate is 16,000 Hz, because OpenAI takes µ-law of 8,000 Hz as it is and nothing would be left to convert.",

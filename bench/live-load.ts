@@ -3,6 +3,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { TranscribeStreamRequestSchema } from "../gen/livellm/v1/transcription_service_pb.ts";
 import { startLiveVendor } from "./live-vendor.ts";
 import { connect, enveloped, grpcHeaders } from "./load-clients.ts";
+import { watchLoad } from "./machine-load.ts";
 import { type PinnedProcess, pause } from "./pinned-process.ts";
 import { startLivellm, urlOf } from "./relays.ts";
 
@@ -18,6 +19,10 @@ export interface LiveSample {
   readonly cores: number;
   /** How late each frame was, from the caller's write until the vendor had it, in milliseconds. */
   readonly lateMs: readonly number[];
+  /** What a session takes of the gateway's memory while it is spoken in. */
+  readonly sessionBytes: number;
+  /** Of the callers' and the vendor's CPU. With a whole one they are late themselves. */
+  readonly loadCores: number;
 }
 
 /**
@@ -30,16 +35,19 @@ export async function liveRound(sessions: number, seconds: number): Promise<Live
   const gateway = await startLivellm();
   try {
     await createProvider(gateway, vendor.baseUrl);
+    const residentBytes = gateway.residentBytes();
     const callers = await openCallers(gateway, sessions, watch);
     await pause(2_000);
     watch.begin();
     const cpu = gateway.cpuSeconds();
+    const loadCores = watchLoad([]);
     await pause(seconds * 1000);
     const cpuSeconds = gateway.cpuSeconds() - cpu;
     const { heard, lateMs } = watch.end();
+    const taken = { loadCores: loadCores(), sessionBytes: (gateway.residentBytes() - residentBytes) / sessions };
     callers.stop();
     if (heard === 0) throw new Error("no frame has come");
-    return { cores: (cpuSeconds / heard) * sessions * (1000 / frameMs), lateMs };
+    return { cores: (cpuSeconds / heard) * sessions * (1000 / frameMs), lateMs, ...taken };
   } finally {
     await gateway.stop();
     vendor.close();

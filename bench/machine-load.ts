@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import os from "node:os";
+import type { PinnedProcess } from "./pinned-process.ts";
 
 /** How busy the machine was while something was measured. */
 export interface MachineLoad {
@@ -41,4 +42,14 @@ function allTicks(): { readonly all: number; readonly busy: number } {
   const ticks = line.split(/\s+/).slice(1, 9).map(Number);
   const all = ticks.reduce((sum, each) => sum + each, 0);
   return { all, busy: all - (ticks[3] ?? 0) - (ticks[4] ?? 0) };
+}
+
+/** Begins to count the CPU of this process and of the vendor beside it; what it returns says how many cores they had since. */
+export function watchLoad(beside: readonly PinnedProcess[]): () => number {
+  const seconds = () => {
+    const { user, system } = process.cpuUsage();
+    return beside.reduce((sum, each) => sum + each.cpuSeconds(), (user + system) / 1e6);
+  };
+  const [begin, before] = [performance.now(), seconds()];
+  return () => (seconds() - before) / ((performance.now() - begin) / 1000);
 }

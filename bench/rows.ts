@@ -4,6 +4,7 @@ import { RunRequestSchema } from "../gen/livellm/v1/agent_service_pb.ts";
 import { framesPerCoreSecond, idleStreamBytes } from "./bidi.ts";
 import { type LiveSample, liveRound } from "./live-load.ts";
 import { createGrpcClient } from "./load-clients.ts";
+import { watchLoad } from "./machine-load.ts";
 import { closedLoop, median, memoryPerStream, pacedRound, percentile, type Sample, warmUp } from "./measure.ts";
 import { type PinnedProcess, pause, startPinned } from "./pinned-process.ts";
 import {
@@ -91,16 +92,6 @@ async function warmRelay(relay: Relay, { model, concurrency, kind }: Contest, ex
   await client.close();
 }
 
-/** Begins to count the CPU of this process and of the vendor beside it; what it returns says how many cores they had since. */
-function watchLoad(beside: readonly PinnedProcess[]): () => number {
-  const seconds = () => {
-    const { user, system } = process.cpuUsage();
-    return beside.reduce((sum, each) => sum + each.cpuSeconds(), (user + system) / 1e6);
-  };
-  const [begin, before] = [performance.now(), seconds()];
-  return () => (seconds() - before) / ((performance.now() - begin) / 1000);
-}
-
 function summarise(samples: ReadonlyMap<string, readonly RoundSample[]>): Figures {
   return new Map(
     [...samples].map(([name, all]) => [
@@ -135,14 +126,17 @@ export async function compareMemory(names: readonly RelayName[], extent: Extent)
   return found;
 }
 
-/** Live sessions in real time: cores, and how late each frame came; the round with the median of the latest. */
+/** Live sessions in real time: what they take, and how late each frame came; the round with the median of the latest. */
 export async function compareLive(extent: Extent): Promise<LiveSample> {
   const samples: LiveSample[] = [];
   for (let round = 1; round <= Math.min(3, extent.rounds); round++) {
     const sample = await liveRound(extent.liveSessions, Math.max(3, extent.seconds * 5));
     samples.push(sample);
     const latest = percentile(sample.lateMs, 1);
-    extent.say(`round ${round}: ${sample.cores.toFixed(2)} cores, the latest frame ${latest.toFixed(0)} ms`);
+    const { cores, loadCores } = sample;
+    extent.say(
+      `round ${round}: ${cores.toFixed(2)} cores, the latest frame ${latest.toFixed(0)} ms, the load ${loadCores.toFixed(2)} cores`,
+    );
   }
   samples.sort((a, b) => percentile(a.lateMs, 1) - percentile(b.lateMs, 1));
   return samples[Math.floor((samples.length - 1) / 2)] as LiveSample;
