@@ -4,6 +4,7 @@ import { exitWith, onSignals, openLoggerOrExit, readConfigOrExit, reportUncaught
 import { listenInWorkers } from "./serve-in-workers.ts";
 import type { Logger } from "./telemetry/logger.ts";
 import { packageVersion } from "./telemetry/package-version.ts";
+import { allocateYoung } from "./young-generation.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -43,6 +44,7 @@ export async function serve(environment: Environment): Promise<void> {
 }
 
 async function listenHere(config: Config, logger: Logger): Promise<Server> {
+  allocateYoung();
   const { createApp } = await import("./app.ts");
   const app = await createApp(config, logger);
   giveBackMemoryOfStart();

@@ -7,6 +7,7 @@ import { inheritedEnvironment } from "./process-environment.ts";
 import { joinSnapshots } from "./telemetry/joined-snapshots.ts";
 import type { MetricSnapshot } from "./telemetry/metric-snapshot.ts";
 import { linkToSupervisor, type SupervisorLink } from "./workers/supervisor-link.ts";
+import { allocateYoung } from "./young-generation.ts";
 
 const [number, found] = process.argv.slice(2);
 await serveAsWorker(Number(number), found, inheritedEnvironment());
@@ -35,6 +36,7 @@ async function serveAsWorker(
   const logger = await openLoggerOrExit(config, number);
   onSignals(drain);
   try {
+    allocateYoung();
     const { createApp } = await import("./app.ts");
     app = await createApp(shareOf(config), logger, { ...surroundingsOf(link), found: readFound(found) });
     reportUncaught(app.faults, logger);
