@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { access, appendFile, constants, mkdir, readdir, stat, unlink } from "node:fs/promises";
+import { access, appendFile, constants, mkdir, readdir, stat, truncate, unlink } from "node:fs/promises";
 import path from "node:path";
 
 export interface DatedFilesSettings {
@@ -46,7 +46,7 @@ export class DatedFiles {
     this.#sweeping = setInterval(() => void this.#sweep().catch(() => undefined), sweepIntervalMs).unref();
   }
 
-  /** Appends whole lines. Rejects when they cannot be written; what comes after them then begins another file. */
+  /** Appends whole lines. Rejects when they cannot be written; nothing of them is left then. */
   async append(lines: string): Promise<void> {
     const bytes = Buffer.byteLength(lines);
     await this.#choose(bytes);
@@ -54,8 +54,17 @@ export class DatedFiles {
       await appendFile(this.#path(), lines, { mode: 0o600 });
       this.#bytes += bytes;
     } catch (error) {
-      this.#bytes = Infinity;
+      await this.#cutOff();
       throw error;
+    }
+  }
+
+  /** A full disk takes the beginning of a line; one file is tried again then, and not another made with each try. */
+  async #cutOff(): Promise<void> {
+    try {
+      await truncate(this.#path(), this.#bytes);
+    } catch {
+      this.#bytes = Infinity; // begins another file
     }
   }
 

@@ -5,6 +5,7 @@ import { DatedFiles } from "../../src/telemetry/dated-files.ts";
 import { RecordQueue } from "../../src/telemetry/record-queue.ts";
 import { withoutSecrets } from "../../src/telemetry/span-content.ts";
 import { temporaryFolder } from "../support/gateway.ts";
+import { run } from "../support/process.ts";
 
 const line = (text: string) => () => text;
 
@@ -72,6 +73,35 @@ test("files are so large, and all of them together so large, the oldest going fi
   expect(all.length).toBeGreaterThan(10);
   expect(all.map((file) => readFileSync(file, "utf8")).join("")).toContain(`${"99".padStart(399, "0")}\n`);
 });
+
+test("a full disk leaves no half lines, and no file for each try", async () => {
+  const folder = temporaryFolder();
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  // Files of 8 KiB at most are to a process what a disk is that has so much room left.
+  const limited = [
+    "-c",
+    'ulimit -f 8 && exec "$0" "$@"',
+    process.execPath,
+    "--input-type=module",
+    "-e",
+    appending,
+    folder,
+  ];
+  const { code, stdout, stderr } = await run("bash", limited, { cwd: import.meta.dirname });
+  expect([code, stdout], stderr).toEqual([0, "2 of 10"]);
+  const [file, ...others] = readdirSync(folder);
+  expect(others).toEqual([]);
+  expect(readFileSync(path.join(folder, file ?? ""), "utf8")).toMatch(/^(x{2999}\n){2}$/);
+});
+
+const appending = `
+  const { DatedFiles } = await import("../../src/telemetry/dated-files.ts");
+  const files = await DatedFiles.open({ folder: process.argv[1], name: "lines", keptDays: 1, maxBytes: 1e9 });
+  let written = 0;
+  for (let n = 0; n < 10; n++) await files.append("x".repeat(2999) + "\\n").then(() => written++, () => undefined);
+  files.close();
+  process.stdout.write(written + " of 10");
+`;
 
 test("looking for secrets takes no time by the square of the spaces", () => {
   // 100,000 took half a minute; the test's own time limit is the judge.
