@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import type { Config } from "./config.ts";
 import { loadConfig } from "./load-config.ts";
 import type { FaultReports } from "./telemetry/fault-reports.ts";
@@ -40,9 +41,19 @@ export function reportUncaught(faults: FaultReports | undefined, logger: Logger)
   });
 }
 
-/** Calls back when the process is asked to end; the second time a signal comes it ends at once. */
+/**
+ * Calls back when the process is asked to end, or its terminal is closed (SIGHUP); the second time it ends at once. Left to
+ * the system, the first process of a container would hear none of them.
+ */
 export function onSignals(drain: (signal: string) => void): void {
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, drain);
+  let isAsked = false;
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      if (isAsked) process.exit(128 + constants.signals[signal]);
+      isAsked = true;
+      drain(signal);
+    });
+  }
 }
 
 function messageOf(error: unknown): string {

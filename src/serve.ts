@@ -15,32 +15,37 @@ interface Server {
 }
 
 /**
- * The gateway as a process: reads its configuration, listens, and drains on SIGTERM and SIGINT. Ends the process: with 0
- * once it has drained, with 1 and what was wrong when it cannot start.
+ * The gateway as a process: reads its configuration, listens, and drains on SIGTERM, SIGINT and SIGHUP. Ends the process: with
+ * 0 once it has drained, with 1 and what was wrong when it cannot start.
  */
 export async function serve(environment: Environment): Promise<void> {
   const config = await readConfigOrExit(environment);
   const logger = await openLoggerOrExit(config);
+  let server: Server | undefined;
+  onSignals((signal) => void end(server, { signal, graceMs: config.shutdownGraceMs }, logger));
   try {
-    const server = await (config.workers > 1
-      ? listenInWorkers(config, environment, logger)
-      : listenHere(config, logger));
+    server = await (config.workers > 1 ? listenInWorkers(config, environment, logger) : listenHere(config, logger));
     const { url } = server;
     logger.info(
       { url, version: packageVersion(), node: process.version, ...(config.workers > 1 && { workers: config.workers }) },
       "listening",
     );
     giveBackMemoryWhenIdle();
-    onSignals((signal) => {
-      logger.info({ signal, graceMs: config.shutdownGraceMs }, "draining");
-      void server.close().then(() => {
-        logger.info("stopped");
-        process.exit(0);
-      });
-    });
   } catch (error) {
     exitWith(error, logger);
   }
+}
+
+/** One that does not listen yet, as it waits for its database, has nothing to let finish. */
+async function end(
+  server: Server | undefined,
+  told: { readonly signal: string; readonly graceMs: number },
+  logger: Logger,
+): Promise<void> {
+  if (server) logger.info(told, "draining");
+  await server?.close();
+  logger.info("stopped");
+  process.exit(0);
 }
 
 async function listenHere(config: Config, logger: Logger): Promise<Server> {

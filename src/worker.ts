@@ -24,6 +24,7 @@ async function serveAsWorker(
   const drain = () => {
     draining = true;
     drained.resolve();
+    if (!app) process.exit(0); // it waits for its database, and has no calls
   };
   const link = linkToSupervisor({
     onDrain: drain,

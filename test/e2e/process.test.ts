@@ -1,9 +1,11 @@
+import { once } from "node:events";
 import { chmodSync, existsSync, statSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { echoRequest } from "../support/echo-request.ts";
 import { faces, namesOfEvents, textOfEvents } from "../support/faces.ts";
-import { runGateway, startGateway, temporaryFolder } from "../support/gateway.ts";
+import { runGateway, startGateway, startProcess, temporaryFolder } from "../support/gateway.ts";
 import { createGrpcClient, failureOf, struct } from "../support/grpc-client.ts";
 import { callJson } from "../support/json-call.ts";
 
@@ -29,6 +31,42 @@ describe("SIGTERM", () => {
     expect(await gateway.ended).toBe(0);
     expect(gateway.output()).toContain('"msg":"stopped"');
   });
+
+  const asked: readonly (readonly [signals: NodeJS.Signals[], code: number, isWhole: boolean])[] = [
+    [["SIGHUP"], 0, true],
+    [["SIGINT", "SIGTERM"], 143, false],
+  ];
+  test.each(asked)(
+    "after %j it ends with %i, and that a stream under way is whole is %s",
+    async (signals, code, isWhole) => {
+      const gateway = await startGateway();
+      const [face] = faces;
+      const request = echoRequest("a b c d e f g h", { pace_ms: 50 });
+      const stream = face?.runStream(gateway.url, request, AbortSignal.timeout(20_000), ({ textDelta }) => {
+        if (textDelta) for (const signal of signals.splice(0)) gateway.kill(signal);
+      });
+      const status = await stream?.then(({ status }) => status.code).catch(() => "broken");
+      expect([await gateway.ended, status === "ok"]).toEqual([code, isWhole]);
+    },
+  );
+
+  test.each(["1", "2"])(
+    "ends at once what waits for its database, with LIVELLM_WORKERS=%s",
+    async (LIVELLM_WORKERS) => {
+      const database = createServer((socket) => socket.destroy()).listen(0, "127.0.0.1");
+      await once(database, "listening");
+      const { port } = database.address() as AddressInfo;
+      const waiting = startProcess({
+        DATABASE_URL: `postgres://livellm@127.0.0.1:${port}/livellm`,
+        LIVELLM_MASTER_KEY: "0".repeat(64),
+        LIVELLM_WORKERS,
+      });
+      await once(database, "connection");
+      waiting.kill("SIGTERM");
+      expect(await waiting.ended, waiting.output()).toBe(0);
+      database.close();
+    },
+  );
 
   test("refuses new calls on a connection that is already open", async () => {
     const gateway = await startGateway();

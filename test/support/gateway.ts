@@ -77,6 +77,14 @@ export function runGateway(env: Readonly<Record<string, string>>): Promise<Finis
   return run(process.execPath, startArguments, { cwd: os.tmpdir(), env: environment({ env }) });
 }
 
+/** Starts the gateway where it may not come to listen. */
+export function startProcess(env: Readonly<Record<string, string>>) {
+  const child = start(process.execPath, startArguments, { cwd: os.tmpdir(), env: environment({ env }) });
+  const output = collected(child.stdout);
+  const ended = once(child, "close").then(([code]) => code as number | null);
+  return { kill: (signal: NodeJS.Signals) => void child.kill(signal), ended, output };
+}
+
 /** A folder for one test's files. */
 export function temporaryFolder(): string {
   return mkdtempSync(path.join(os.tmpdir(), "livellm-"));
