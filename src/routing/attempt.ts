@@ -98,12 +98,19 @@ export class RunningAttempt<C extends Capability, T> {
 
   /** After the commit: what was held, then whatever comes, each time within the stall timeout. A usage comes with its cost. */
   output(): Promise<readonly T[] | undefined> {
-    if (this.#held.length > 0) return Promise.resolve(this.#account(this.#takeHeld()));
+    return this.#held.length > 0 ? Promise.resolve(this.#account(this.#takeHeld())) : this.#wait();
+  }
+
+  #wait(): Promise<readonly T[] | undefined> {
     this.#watchdog.wait(this.#terms.stallTimeoutMs);
     return this.#next().then(this.#answered);
   }
 
-  readonly #answered = (outputs: readonly T[] | undefined): readonly T[] | undefined => {
+  /** A provider that sends what is not for the caller, as hidden thoughts and pings are not, is not silent. */
+  readonly #answered = (
+    outputs: readonly T[] | undefined,
+  ): readonly T[] | undefined | Promise<readonly T[] | undefined> => {
+    if (outputs?.length === 0) return this.#wait();
     this.#watchdog.rest();
     return outputs && this.#account(outputs);
   };

@@ -11,8 +11,8 @@ export interface Conversion<I, O> {
 }
 
 /**
- * Converts a stream, in batches. What was read before an error is told before it. Not a generator, for what tap.ts says of
- * them; to be read once.
+ * Converts a stream, in batches. What was read before an error is told before it. A batch that has nothing to tell is an empty
+ * one: whoever waits learns that the source is at work. Not a generator, for what tap.ts says of them; to be read once.
  */
 export function converted<I, O>(source: AsyncIterable<I>, conversion: Conversion<I, O>): Batched<O> {
   return batched({
@@ -57,7 +57,7 @@ class Converted<I, O> implements AsyncIterator<readonly O[], undefined> {
     return true;
   }
 
-  /** What a step of the conversion has to tell; one that has nothing is followed by the next. */
+  /** What a step of the conversion has to tell. */
   #step(
     convert: () => boolean,
   ): IteratorResult<readonly O[], undefined> | Promise<IteratorResult<readonly O[], undefined>> {
@@ -69,7 +69,7 @@ class Converted<I, O> implements AsyncIterator<readonly O[], undefined> {
     }
     const told = this.#conversion.take();
     if (isLast || this.#failure) return this.#leaveWith(told);
-    return told.length > 0 ? { done: false, value: told } : this.next();
+    return { done: false, value: told };
   }
 
   async #leaveWith(told: readonly O[]): Promise<IteratorResult<readonly O[], undefined>> {

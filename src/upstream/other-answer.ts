@@ -43,7 +43,7 @@ async function* readOrExplain(
   };
   for await (const events of inBatches(readServerSentEvents(seen(bytes, keep)))) {
     found ||= events.length > 0;
-    if (events.length > 0) yield events;
+    yield events;
   }
   if (!found) throw noEvents(Buffer.concat(beginning).toString("utf8").slice(0, maxReadBytes), exchange);
 }

@@ -1,10 +1,11 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { LivellmError } from "../../src/core/error.ts";
 import type { OutputRole } from "../../src/routing/attempt.ts";
 import { withFallback } from "../../src/routing/fallback.ts";
 import type { FallbackEvent } from "../../src/routing/fallback-event.ts";
 import type { TargetHealth } from "../../src/routing/health.ts";
 import type { Plan, PlannedTarget, ReadyTarget } from "../../src/routing/plan.ts";
+import { batched, inBatches } from "../../src/streams/batches.ts";
 
 /** A script of one target: words to send, an error to throw, or a wait for the signal. */
 type Script = readonly (string | LivellmError | "hang" | Promise<void>)[];
@@ -171,6 +172,50 @@ describe("sequential", () => {
     expect(text).toBe("a");
     expect(error).toMatchObject({ code: "unavailable", reason: "timeout" });
     expect(outcomes(error?.facts.attempts)).toEqual(["timed_out"]);
+  });
+
+  test("a target that sends what is not for the caller is not silent", async () => {
+    vi.useFakeTimers();
+    try {
+      const { plan, call } = scripted([[]], { stallTimeoutMs: 30 });
+      const pulse = () => new Promise((resolve) => setTimeout(resolve, 20));
+      async function* atWork(signal: AbortSignal) {
+        for (const batch of [["a"], [], [], [], ["b"], [], []]) {
+          await pulse();
+          yield batch;
+        }
+        await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      }
+      const answer = collect({
+        ...scripted([]),
+        plan,
+        call: { ...call, open: (_, signal) => batched(atWork(signal)) },
+      });
+      await vi.advanceTimersByTimeAsync(7 * 20 + 29);
+      let over = false;
+      void answer.then(() => {
+        over = true;
+      });
+      await vi.advanceTimersByTimeAsync(0);
+      expect(over).toBe(false);
+      await vi.advanceTimersByTimeAsync(2);
+      const { text, error } = await answer;
+      expect(text).toBe("ab");
+      expect(error).toMatchObject({ code: "unavailable", reason: "timeout" });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test("what is not for the caller does not reach the caller", async () => {
+    const { plan, call } = scripted([[]]);
+    async function* atWork() {
+      for (const batch of [[], ["a"], [], [], ["b", "c"], []]) yield batch;
+    }
+    const told: number[] = [];
+    const run = withFallback(plan, { ...call, open: () => batched(atWork()) }, new AbortController().signal);
+    for await (const batch of inBatches(run)) told.push(batch.length);
+    expect(told).not.toContain(0);
   });
 
   test("a reader that is slower than the stall timeout is no stall", async () => {

@@ -5,6 +5,7 @@ import type { ChatRequest, Message } from "../../../src/core/chat.ts";
 import { cancelled } from "../../../src/core/error.ts";
 import { anthropic } from "../../../src/providers/anthropic/index.ts";
 import { createSettingsCheck } from "../../../src/providers/settings.ts";
+import { inBatches } from "../../../src/streams/batches.ts";
 import { startVendor, type VendorAnswer, type VendorServer } from "../../support/vendor-server.ts";
 import { expectAnswersOfAimock, startAimock } from "../openai-compatible/aimock.ts";
 import { buildProvider, runStream, runWhole } from "../openai-compatible/provider.ts";
@@ -50,6 +51,36 @@ describe("over HTTP", () => {
       thinking: { type: "adaptive", display: "summarized" },
       stream: true,
     });
+  });
+
+  test("hidden thoughts and pings say that the vendor is at work, and nothing else", async () => {
+    const event = (value: { type: string }) => `event: ${value.type}\ndata: ${JSON.stringify(value)}\n\n`;
+    const thinking = { type: "thinking", thinking: "", signature: "" };
+    const delta = { type: "thinking_delta", thinking: "Hm" };
+    const begun = Promise.withResolvers<void>();
+    const seen = Promise.withResolvers<void>();
+    await using vendor = await startVendor();
+    const pieces = async function* () {
+      yield event({ type: "message_start", message: { id: "m", model: "claude-opus-5-5", usage: {} } } as never);
+      yield event({ type: "content_block_start", index: 0, content_block: thinking } as never);
+      await begun.promise;
+      yield event({ type: "content_block_delta", index: 0, delta } as never) + event({ type: "ping" });
+      await seen.promise;
+    };
+    vendor.answerWith({ body: pieces(), ending: "close" });
+    await using provider = buildProvider(anthropic, { baseUrl: vendor.url, apiKey: "sk-ant-1" });
+    const hidden = generation({ reasoning: { hidden: true, effort: "low" } });
+    const sizes: number[] = [];
+    const run = async () => {
+      for await (const batch of inBatches(provider.chat.stream(say("Hi", { generation: hidden }), signal))) {
+        sizes.push(batch.length);
+        if (batch.some(({ type }) => type === "part-started")) begun.resolve();
+        else if (batch.length === 0) seen.resolve();
+      }
+    };
+    await expect(run()).rejects.toMatchObject({ reason: "stream_broken" });
+    expect(sizes).toContain(0);
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(2);
   });
 
   test("is what the official SDK sends", async () => {
