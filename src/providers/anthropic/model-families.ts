@@ -100,7 +100,11 @@ const unknown: ModelFamily = {
   prefill: true,
 };
 
+/** A model of somebody else's, behind a server that speaks this API: what is asked of it goes out. */
+const foreign: ModelFamily = { ...unknown, sampling: true };
+
 /** The family of a model, by its id, whatever a platform puts before or after it. */
 export function familyOf(model: string): ModelFamily {
-  return families.find(({ pattern }) => pattern.test(model)) ?? unknown;
+  const family = families.find(({ pattern }) => pattern.test(model));
+  return family ?? (/claude/i.test(model) ? unknown : foreign);
 }

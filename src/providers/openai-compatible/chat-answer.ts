@@ -7,6 +7,7 @@ import type { Chunk, ToolCallPiece } from "./chat-wire.ts";
 import { streamError } from "./error.ts";
 import { isTrouble, toFinishReason } from "./finish-reason.ts";
 import { fromUrl } from "./media.ts";
+import { writeState } from "./provider-state.ts";
 import { addReasoningDetail, reasoningState } from "./reasoning-details.ts";
 import { readChatUsage } from "./usage.ts";
 
@@ -45,6 +46,7 @@ interface ToolCall {
   wrote: boolean;
   /** A custom tool's input, which becomes JSON when it is whole. */
   input: string;
+  extra?: JsonObject;
 }
 
 export function newChatAnswer(context: AnswerContext): ChatAnswer {
@@ -191,6 +193,7 @@ function write(answer: ChatAnswer, part: { readonly key: string; wrote: boolean 
 function readToolCall(answer: ChatAnswer, piece: ToolCallPiece): void {
   const tool = findTool(answer.tools, piece) ?? addTool(answer, piece);
   if (tool.id === "") tool.id = piece.id;
+  if (piece.extra) tool.extra = piece.extra;
   if (tool.key === "") tool.name = joinName(tool.name, piece.name);
   if (piece.arguments === "") return;
   if (tool.custom) tool.input += piece.arguments;
@@ -254,7 +257,9 @@ function finishToolCall(answer: ChatAnswer, tool: ToolCall): void {
   startTool(answer, tool);
   if (tool.custom) write(answer, tool, JSON.stringify({ name: tool.name, input: tool.input }));
   else if (!tool.wrote) write(answer, tool, "{}");
-  answer.events.push({ type: "part-finished", key: tool.key });
+  const { key, extra } = tool;
+  const providerState = extra && writeState(answer.context.kind, { extra_content: extra });
+  answer.events.push({ type: "part-finished", key, ...(providerState && { providerState }) });
 }
 
 function audioPart({ audio, context }: ChatAnswer) {

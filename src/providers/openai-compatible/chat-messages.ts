@@ -6,7 +6,7 @@ import type {
   ChatCompletionToolMessageParam,
 } from "openai/resources/chat/completions";
 import type { ChatRequest, Message, Part, ReasoningPart, ToolCallPart, ToolResultPart } from "../../core/chat.ts";
-import type { JsonObject } from "../../core/json.ts";
+import { isJsonObject, type JsonObject } from "../../core/json.ts";
 import { type ContentPart, toContentPart, toMediaPart } from "./content-parts.ts";
 import type { Dialect } from "./dialect.ts";
 import { object, objects, text } from "./json-fields.ts";
@@ -109,10 +109,10 @@ function resultMedia(parts: readonly Part[], field: string, { dialect }: Message
 
 function assistantMessage(message: Message, field: string, mapping: MessageMapping): readonly WireMessage[] {
   noteDropped(message, field, mapping);
-  const calls = message.parts
-    .filter((part) => part.type === "tool-call")
-    .filter((part) => part.executor !== "provider")
-    .map((part) => toolCall(part, mapping));
+  const calls = message.parts.flatMap((part, index) => {
+    if (part.type !== "tool-call" || part.executor === "provider") return [];
+    return [{ ...toolCall(part, mapping), ...extraOf(part, `${field}.parts[${index}]`, mapping) }];
+  });
   const content = textOf(message.parts) || null;
   if (content === null && calls.length === 0) return [];
   return [
@@ -142,6 +142,19 @@ function toolCall(part: ToolCallPart, { dialect, customTools }: MessageMapping):
   return { id, type: "function", function: { name: part.name, arguments: part.argumentsJson || "{}" } };
 }
 
+/** What the vendor added to its call for itself: Gemini refuses the call without it. */
+function extraOf(
+  { providerState }: ToolCallPart,
+  field: string,
+  { kind, notes }: MessageMapping,
+): { readonly extra_content?: JsonObject } {
+  if (!providerState) return {};
+  const { extra_content } = object(readState(providerState, kind));
+  if (isJsonObject(extra_content)) return { extra_content };
+  notes.stateDropped(`${field}.providerState`, providerState.providerKind);
+  return {};
+}
+
 /** Turns a call of a custom tool back; `toolHead` in chat-answer.ts made it. */
 function customCall(argumentsJson: string): { name: string; input: string } | undefined {
   try {
@@ -162,11 +175,11 @@ function reasoningOf(parts: readonly Part[], field: string, mapping: MessageMapp
 }
 
 function stateOf(
-  { providerState }: Part,
+  { type, providerState }: Part,
   field: string,
   { kind, dialect, notes }: MessageMapping,
 ): readonly JsonObject[] {
-  if (!providerState) return [];
+  if (!providerState || type === "tool-call") return [];
   const state = dialect.reasoning.details ? readState(providerState, kind) : undefined;
   if (state === undefined) notes.stateDropped(`${field}.providerState`, providerState.providerKind);
   return objects(state);

@@ -32,6 +32,8 @@ export interface ToolCallPiece {
   readonly custom: boolean;
   readonly name: string;
   readonly arguments: string;
+  /** What a vendor adds for itself and wants back: Google's proof of the thoughts behind a call. */
+  readonly extra?: JsonObject;
 }
 
 /** What vendors add to OpenAI's own fields. */
@@ -140,6 +142,7 @@ function toToolCallPiece(call: JsonObject): ToolCallPiece {
   const written = custom ? called.input : called.arguments;
   return {
     ...(typeof call.index === "number" && { index: call.index }),
+    ...(isJsonObject(call.extra_content) && { extra: call.extra_content }),
     id: text(call.id),
     custom,
     name: text(called.name),

@@ -23,7 +23,7 @@ export function newNotes(): Notes {
   return {
     warnings,
     ignored: (field) => add("option-ignored", field, `the provider has no such option: ${field}`),
-    clamped: (field, what) => add("option-clamped", field, `the provider takes less: ${what}`),
+    clamped: (field, what) => add("option-clamped", field, `the provider takes another value: ${what}`),
     emulated: (field) =>
       add(
         "output-format-emulated",

@@ -74,8 +74,14 @@ function toParameters(generation: GenerationConfig, notes: Notes): Pick<Response
   const { maxOutputTokens, stopSequences } = generation;
   for (const name of missing) if (generation[name] !== undefined) notes.ignored(`config.generation.${name}`);
   if (stopSequences.length > 0) notes.ignored("config.generation.stopSequences");
-  return maxOutputTokens === undefined ? {} : { max_output_tokens: maxOutputTokens };
+  if (maxOutputTokens === undefined) return {};
+  if (maxOutputTokens < fewestTokens)
+    notes.clamped("config.generation.maxOutputTokens", `${fewestTokens} is the least`);
+  return { max_output_tokens: Math.max(maxOutputTokens, fewestTokens) };
 }
+
+/** "Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16". */
+const fewestTokens = 16;
 
 /** `taken`: whether this call may have them. Most of the models that reason refuse them. */
 function toSampling({ temperature, topP }: GenerationConfig, taken: boolean, notes: Notes): JsonObject {

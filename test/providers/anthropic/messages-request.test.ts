@@ -86,6 +86,12 @@ describe("sampling", () => {
     },
   );
 
+  test("models that are not Anthropic's, behind servers of other makers, take it", () => {
+    const asked = generation({ temperature: 0.3 });
+    expect(bodyOf({ model: "kimi-k2.5", generation: asked }).temperature).toBe(0.3);
+    expect(bodyOf({ model: "claude-newest", generation: asked })).not.toHaveProperty("temperature");
+  });
+
   test("older models take it, temperature or top_p", () => {
     const model = "claude-sonnet-4-6";
     expect(bodyOf({ model, generation: sampled })).toMatchObject({ temperature: 0, top_k: 5 });

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { cancelled } from "../../../src/core/error.ts";
 import { openaiCompatible } from "../../../src/providers/openai-compatible/index.ts";
+import { writeState } from "../../../src/providers/openai-compatible/provider-state.ts";
 import { startVendor } from "../../support/vendor-server.ts";
 import { expectAnswersOfAimock, startAimock } from "./aimock.ts";
 import { buildProvider, runStream, runWhole } from "./provider.ts";
 import { assemble, callsOf, fixture, textOf } from "./reading.ts";
-import { chatRequest, user } from "./request.ts";
+import { assistant, call, chatRequest, result, user } from "./request.ts";
 
 const body = (name: string) => fixture(`openai-compatible/${name}.sse`);
 const say = (text: string) => chatRequest({ model: "gpt-5.6", messages: [user({ type: "text", text })] });
@@ -18,19 +19,38 @@ describe("over HTTP", () => {
     const { events } = await runStream(provider.chat, say("Hi"));
     expect(events[0]).toEqual({ type: "response", model: "gpt-5.6-2026-09-01", requestId: "req_v" });
     expect(textOf(assemble(events))).toBe("Grüezi, world! 👋🏽 Ça va ?");
-    const [call] = vendor.calls;
-    expect(call).toMatchObject({
+    const [made] = vendor.calls;
+    expect(made).toMatchObject({
       method: "POST",
       path: "/v1/chat/completions",
       headers: { authorization: "Bearer k-1", "content-type": "application/json", "x-team": "a" },
     });
-    expect(call?.headers).not.toHaveProperty("x-client-request-id");
-    expect(JSON.parse(call?.body ?? "")).toEqual({
+    expect(made?.headers).not.toHaveProperty("x-client-request-id");
+    expect(JSON.parse(made?.body ?? "")).toEqual({
       model: "gpt-5.6",
       messages: [{ role: "user", content: "Hi" }],
       stream: true,
       stream_options: { include_usage: true },
     });
+  });
+
+  test("what a vendor adds to a call for itself goes back with it, as Gemini's signature has to", async () => {
+    const google = { google: { thought_signature: "c2lnbmVk" } };
+    const piece = { id: "call_1", type: "function", function: { name: "f", arguments: "{}" }, extra_content: google };
+    const chunk = { model: "m", choices: [{ delta: { tool_calls: [piece] }, finish_reason: "stop" }] };
+    await using vendor = await startVendor({ body: [`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`] });
+    await using provider = buildProvider(openaiCompatible, { baseUrl: vendor.url });
+    const { parts, finished } = await runWhole(provider.chat, say("Hi"));
+    expect(finished?.finishReason).toBe("tool_calls");
+    const foreign = { ...call("call_0", "f", "{}"), providerState: writeState("google", { part: {} }) };
+    const earlier = [assistant(foreign), result("call_0")];
+    const messages = [...say("Hi").messages, ...earlier, assistant(...parts), result("call_1")];
+    const { events } = await runStream(provider.chat, { ...say(""), messages });
+    const sent = JSON.parse(vendor.calls[1]?.body ?? "").messages;
+    expect(sent[3].tool_calls).toEqual([piece]);
+    expect(sent[1].tool_calls[0]).not.toHaveProperty("extra_content");
+    const field = "messages[1].parts[0].providerState";
+    expect(events[0]).toMatchObject({ warnings: [{ code: "provider-state-dropped", field }] });
   });
 
   test("needs no key, and asks for a whole answer without stream", async () => {

@@ -52,6 +52,13 @@ describe("options", () => {
     expect(warningsOf({ generation: config })).toEqual(names.map((name) => `option-ignored config.generation.${name}`));
   });
 
+  test("the API writes no fewer than 16 tokens", () => {
+    const config = (maxOutputTokens: number) => generation({ maxOutputTokens });
+    expect(bodyOf({ generation: config(1) }).max_output_tokens).toBe(16);
+    expect(warningsOf({ generation: config(1) })).toEqual(["option-clamped config.generation.maxOutputTokens"]);
+    expect(warningsOf({ generation: config(16) })).toEqual([]);
+  });
+
   const cool = { temperature: 0.2, topP: 0.9 };
   const thinking = (effort: "disabled" | "low") => ({ reasoning: { hidden: true, effort } });
 
