@@ -13,6 +13,7 @@ import { invalidRequest, LivellmError, type Violation } from "../core/error.ts";
 import type { JsonObject } from "../core/json.ts";
 import type { Capabilities, ProviderConfig } from "../core/provider.ts";
 import { HealthMemory } from "../routing/health.ts";
+import { askWithin } from "../routing/provider-listing.ts";
 import type { ProviderRegistry } from "../routing/provider-registry.ts";
 import type { ProviderDraft } from "../store/provider-store.ts";
 import type { FurtherChecks } from "./further-checks.ts";
@@ -117,8 +118,12 @@ async function tryOut(draft: ProviderDraft, options: ProvidersServiceOptions, si
   const now = new Date();
   const config = { ...draft, readOnly: false, createTime: now, updateTime: now, revision: randomUUID() };
   using connected = options.connect(config);
-  await connected.capabilities.models?.list(signal);
+  const { models } = connected.capabilities;
+  if (models) await askWithin({ ask: (s) => models.list(s), provider: draft.id, timeoutMs: tryOutTimeoutMs }, signal);
 }
+
+/** How long a provider may take that is tried out. */
+const tryOutTimeoutMs = 10_000;
 
 function find(id: string, registry: ProviderRegistry): ProviderConfig {
   const config = registry.get(id);

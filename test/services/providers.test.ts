@@ -8,7 +8,7 @@ import {
   createRouterTransport,
   type Interceptor,
 } from "@connectrpc/connect";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { ErrorDetailSchema } from "../../gen/livellm/v1/error_pb.ts";
 import {
   CreateProviderResponseSchema,
@@ -339,6 +339,25 @@ describe("CreateProvider with validate_only", () => {
     await expect(call).rejects.toMatchObject({ code: Code.Canceled });
     await vi.waitFor(() => expect(signal.aborted).toBe(true));
     await vi.waitFor(() => expect(dispose).toHaveBeenCalledTimes(1));
+  });
+
+  it("does not wait for ever for a provider that says nothing", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const asked = Promise.withResolvers<void>();
+    capabilities = {
+      models: {
+        list: (signal) => {
+          asked.resolve();
+          return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+        },
+      },
+    };
+    const failed = failureOf(validate(minimal));
+    await asked.promise;
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(await failed).toMatchObject({ code: Code.Unavailable, rawMessage: expect.stringContaining("within 10 s") });
+    expect(dispose).toHaveBeenCalledTimes(1);
   });
 
   it("only checks where the kind cannot list models", async () => {
