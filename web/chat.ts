@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { RunStreamRequestSchema } from "../gen/livellm/v1/agent_service_pb.ts";
 import { type Message, MessageSchema } from "../gen/livellm/v1/message_pb.ts";
+import { Capability } from "../gen/livellm/v1/models_service_pb.ts";
 import type { Provider } from "../gen/livellm/v1/providers_service_pb.ts";
 import { isCancel, reportError } from "./call-report.ts";
 import { ChatAnswer } from "./chat-answer.ts";
@@ -10,8 +11,8 @@ import { targetFields } from "./target-fields.ts";
 
 /** The chat. Returns what takes the providers to choose from. */
 export function setUpChat(): (providers: readonly Provider[]) => void {
-  const target = targetFields("chat", { localModel: "echo" });
-  const fallback = targetFields("chat-fallback", { localModel: "echo", none: "none" });
+  const target = targetFields("chat", { localModel: "echo", capability: Capability.AGENT });
+  const fallback = targetFields("chat-fallback", { localModel: "echo", capability: Capability.AGENT, none: "none" });
   const form = find("chat-form", HTMLFormElement);
   const text = find("chat-text", HTMLTextAreaElement);
   const log = find("chat-log", HTMLDivElement);

@@ -1,5 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { SpeakFinished, SpeakStreamResponse } from "../gen/livellm/v1/audio_service_pb.ts";
+import { Capability } from "../gen/livellm/v1/models_service_pb.ts";
 import type { Provider } from "../gen/livellm/v1/providers_service_pb.ts";
 import { describeAttempt, isCancel, reportCall, reportError } from "./call-report.ts";
 import { element, find } from "./element.ts";
@@ -13,7 +14,7 @@ const wanted = { mimeType: "audio/pcm", sampleRateHertz: 24_000, channelCount: 1
 
 /** Text to speech. Returns what takes the providers to choose from. */
 export function setUpSpeak(): (providers: readonly Provider[]) => void {
-  const target = targetFields("speak", { localModel: "flite" });
+  const target = targetFields("speak", { localModel: "flite", capability: Capability.SPEAK });
   const form = find("speak-form", HTMLFormElement);
   const text = find("speak-text", HTMLTextAreaElement);
   const voice = find("speak-voice", HTMLInputElement);

@@ -1,4 +1,5 @@
 import { Modality } from "../gen/livellm/v1/common_pb.ts";
+import { Capability } from "../gen/livellm/v1/models_service_pb.ts";
 import type { Provider } from "../gen/livellm/v1/providers_service_pb.ts";
 import { reportError } from "./call-report.ts";
 import { Dialogue } from "./dialogue.ts";
@@ -8,7 +9,7 @@ import { targetFields } from "./target-fields.ts";
 
 /** A conversation by voice. Returns what takes the providers to choose from. */
 export function setUpTalk(): (providers: readonly Provider[]) => void {
-  const target = targetFields("talk", { localModel: "echo" });
+  const target = targetFields("talk", { localModel: "echo", capability: Capability.LIVE });
   const voice = find("talk-voice", HTMLInputElement);
   const instructions = find("talk-instructions", HTMLTextAreaElement);
   const start = find("talk-start", HTMLButtonElement);

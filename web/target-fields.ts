@@ -1,7 +1,9 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { Capability } from "../gen/livellm/v1/models_service_pb.ts";
 import type { Provider } from "../gen/livellm/v1/providers_service_pb.ts";
 import type { TargetSchema } from "../gen/livellm/v1/route_pb.ts";
 import { element, find } from "./element.ts";
+import { models } from "./gateway.ts";
 
 /** A provider and a model to choose. */
 export interface TargetFields {
@@ -15,12 +17,14 @@ export interface TargetFields {
 export interface TargetOptions {
   /** The model of the provider `local` that fits; other providers have their own default. */
   readonly localModel: string;
+  /** What a model has to be able to do to be suggested. */
+  readonly capability: Capability;
   /** The first choice, meaning no provider at all. */
   readonly none?: string;
 }
 
 /** The two fields `<prefix>-provider` and `<prefix>-model` of the page. */
-export function targetFields(prefix: string, { localModel, none }: TargetOptions): TargetFields {
+export function targetFields(prefix: string, { localModel, capability, none }: TargetOptions): TargetFields {
   const provider = find(`${prefix}-provider`, HTMLSelectElement);
   const model = find(`${prefix}-model`, HTMLInputElement);
   let offered: readonly Provider[] = [];
@@ -30,6 +34,7 @@ export function targetFields(prefix: string, { localModel, none }: TargetOptions
     model.value = chosen?.kind === "local" ? localModel : "";
   };
   provider.addEventListener("change", suggest);
+  suggestModels(provider, model, capability);
   return {
     read: () => (provider.value === "" ? undefined : { provider: provider.value, model: model.value.trim() }),
     offer(providers) {
@@ -41,6 +46,29 @@ export function targetFields(prefix: string, { localModel, none }: TargetOptions
     },
     onChange: (react) => provider.addEventListener("change", react),
   };
+}
+
+/**
+ * Suggests the provider's models, once somebody looks for one: what lists none, or not now, takes the names that it knows all the same.
+ */
+function suggestModels(provider: HTMLSelectElement, model: HTMLInputElement, capability: Capability): void {
+  const list = element("datalist", "");
+  list.id = `${model.id}s`;
+  model.after(list);
+  model.setAttribute("list", list.id);
+  let listed = "";
+  model.addEventListener("focus", async () => {
+    const asked = provider.value;
+    if (asked === listed) return;
+    listed = asked;
+    list.replaceChildren();
+    try {
+      const found = await models.listModels({ provider: asked, capabilities: [capability], pageSize: 1000 });
+      if (provider.value === asked) list.replaceChildren(...found.models.map(({ id }) => option(id, id)));
+    } catch (error) {
+      console.info(`no models of ${asked}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  });
 }
 
 function optionOf({ id, displayName }: Provider): HTMLOptionElement {

@@ -1,3 +1,4 @@
+import { Capability } from "../gen/livellm/v1/models_service_pb.ts";
 import type { Provider } from "../gen/livellm/v1/providers_service_pb.ts";
 import { reportCall, reportError } from "./call-report.ts";
 import { element, find } from "./element.ts";
@@ -8,7 +9,7 @@ import { Transcript } from "./transcript.ts";
 
 /** Speech to text, from the microphone or a file. Returns what takes the providers to choose from. */
 export function setUpTranscribe(): (providers: readonly Provider[]) => void {
-  const target = targetFields("transcribe", { localModel: "moonshine-tiny" });
+  const target = targetFields("transcribe", { localModel: "moonshine-tiny", capability: Capability.TRANSCRIBE_STREAM });
   const language = find("transcribe-language", HTMLInputElement);
   const start = find("transcribe-start", HTMLButtonElement);
   const stop = find("transcribe-stop", HTMLButtonElement);

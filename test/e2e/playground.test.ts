@@ -205,6 +205,19 @@ describeWith(chromium, "the playground in Chromium", () => {
       expect(problems).toEqual([]);
     });
 
+    test("suggests the models that can do it", async () => {
+      const { page } = await browser.visit(`${gateway.url}/playground`);
+      await page.locator("#chat-provider option[value=local]").waitFor({ state: "attached" });
+      for (const [section, suggested] of Object.entries({ chat: ["echo"], speak: ["flite"], talk: ["echo"] })) {
+        await page.goto(`${gateway.url}/playground#${section}`);
+        await page.locator(`#${section}-provider`).selectOption("local");
+        await page.locator(`#${section}-model`).focus();
+        const options = page.locator(`#${section}-models option`);
+        await options.first().waitFor({ state: "attached", ...timeout });
+        expect(await options.evaluateAll((all) => all.map((one) => one.getAttribute("value")))).toEqual(suggested);
+      }
+    });
+
     test("word by word, sends the history, and shows text as text", async () => {
       const nextCall = vendor.nextCall();
       await say("first question", "vendor", "m-1");
