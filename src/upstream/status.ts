@@ -29,7 +29,8 @@ export function codeOfReason(reason: FailureReason): ErrorCode {
 /** What an error comes to whose body says more than its status: a used-up account is that, whether 400, 401 or 429 says so. */
 export function codeOf(reason: FailureReason | undefined, status: number): ErrorCode {
   const meaning = meaningOfStatus(status);
-  if (reason === undefined || reason === meaning.reason) return meaning.code;
+  // That a request was refused the status tells more closely.
+  if (reason === undefined || reason === meaning.reason || reason === "provider_rejected") return meaning.code;
   return byReason[reason] ?? meaning.code;
 }
 

@@ -74,6 +74,7 @@ describe("statuses", () => {
     [403, "content_blocked", "invalid_argument"],
     [400, "provider_auth", "failed_precondition"],
     [404, "not_found", "not_found"],
+    [404, "provider_rejected", "not_found"],
     [500, "context_too_long", "invalid_argument"],
     [503, "bad_provider_response", "unavailable"],
   ] as const)("%i whose body says %s is %s", async (status, reason, code) => {
