@@ -39,8 +39,17 @@ export function toConversation(request: ChatRequest, { kind, family, notes }: Co
   const lifted = turns.filter((_, index) => !stays[index]).map(textOf);
   return {
     system: [request.instructions, ...lifted].filter((text) => text !== "").join("\n\n"),
-    turns: merge(turns.filter((_, index) => stays[index])),
+    turns: trimEnding(merge(turns.filter((_, index) => stays[index]))),
   };
+}
+
+/** "final assistant content cannot end with trailing whitespace": what the model goes on with has none. */
+function trimEnding(turns: readonly Turn[]): readonly Turn[] {
+  const last = turns.at(-1);
+  const block = last?.content.at(-1);
+  if (last?.role !== "assistant" || block?.type !== "text" || typeof block.text !== "string") return turns;
+  const trimmed = { ...block, text: block.text.trimEnd() };
+  return turns.with(-1, { ...last, content: last.content.with(-1, trimmed) });
 }
 
 function toTurn(message: Message, field: string, mapping: HistoryMapping): Turn {

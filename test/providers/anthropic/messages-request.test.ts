@@ -430,6 +430,17 @@ describe("the conversation", () => {
     expect(turn.content[0].input).toEqual({ INVALID_JSON: '{"n": ' });
   });
 
+  test("an answer that is to be gone on with does not end with a space: the API refuses it", () => {
+    const model = "claude-sonnet-4-5";
+    const last = (...messages: ChatRequest["messages"]) => bodyOf({ model, messages }).messages.at(-1);
+    const begun = assistant(text("Two \n"), text("The answer is ( \n"));
+    expect(last(user(text("Hi ")), begun)).toEqual({
+      role: "assistant",
+      content: [text("Two \n"), text("The answer is (")],
+    });
+    expect(last(user(text("Hi")), begun, user(text("Go on. ")))).toEqual({ role: "user", content: [text("Go on. ")] });
+  });
+
   test("blank text is left out, and so is a message that has nothing else", () => {
     expect(messagesOf(user(text("Hi"), text(" \n")), assistant(text("")), user(text("?")))).toEqual([
       {

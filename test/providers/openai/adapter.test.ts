@@ -1,10 +1,12 @@
 import { describe, expect, test } from "vitest";
+import type { Part } from "../../../src/core/chat.ts";
 import { openai } from "../../../src/providers/openai/index.ts";
+import { writeState } from "../../../src/providers/openai-compatible/provider-state.ts";
 import { startVendor } from "../../support/vendor-server.ts";
 import { expectAnswersOfAimock, startAimock } from "../openai-compatible/aimock.ts";
 import { buildProvider, runStream, runWhole } from "../openai-compatible/provider.ts";
 import { assemble, fixture, textOf } from "../openai-compatible/reading.ts";
-import { chatRequest, result, user } from "../openai-compatible/request.ts";
+import { assistant, call, chatRequest, result, user } from "../openai-compatible/request.ts";
 
 const body = (name: string) => fixture(`openai/${name}.sse`);
 const say = (text: string) => chatRequest({ model: "gpt-5.6", messages: [user({ type: "text", text })] });
@@ -54,6 +56,67 @@ describe("over HTTP", () => {
     await using provider = buildProvider(openai, { baseUrl: vendor.url, apiKey: "sk-1" });
     await runWhole(provider.chat, { ...say("Hi"), requestId: "grüezi" });
     expect(vendor.calls[0]?.headers).not.toHaveProperty("x-client-request-id");
+  });
+
+  describe("what one account has encrypted and another cannot read", () => {
+    const state = (item: object) => ({ providerState: writeState("openai", item) });
+    const thought = { type: "reasoning", id: "rs_1", summary: [], encrypted_content: "gAAA" };
+    const search = { type: "web_search_call", id: "ws_1", status: "completed", action: { type: "search" } };
+    const patch = { type: "apply_patch_call", id: "ap_1", call_id: "call_1", operation: {} };
+    const searched = { type: "tool-call", id: "ws_1", name: "web_search", argumentsJson: "{}" } as const;
+    const parts: Part[] = [
+      { type: "reasoning", text: "", ...state(thought) },
+      { ...searched, executor: "provider", ...state(search) },
+      { type: "text", text: "So." },
+      { ...call("call_1", "apply_patch_call", "{}"), ...state(patch) },
+    ];
+    const messages = [...say("Hi").messages, assistant(...parts), result("call_1")];
+    const refusal = (code: string) => ({
+      status: 400,
+      body: [JSON.stringify({ error: { message: "The encrypted content gAAA could not be verified.", code } })],
+    });
+    const unary = { status: "completed", model: "m", output: [{ type: "message", content: [{ text: "Yes." }] }] };
+    const inputOf = (made: { readonly body: string } | undefined) =>
+      JSON.parse(made?.body ?? "").input.map((item: { type?: string; role?: string }) => item.type ?? item.role);
+
+    test.each(["stream", "generate"] as const)("%s: is left out, with a warning, and the rest stays", async (way) => {
+      await using vendor = await startVendor();
+      vendor.answerWith(({ body: asked }) => {
+        if (asked.includes("gAAA")) return refusal("invalid_encrypted_content");
+        return { body: [way === "stream" ? body("text") : JSON.stringify(unary)] };
+      });
+      await using provider = buildProvider(openai, { baseUrl: vendor.url, apiKey: "sk-2" });
+      const request = { ...say("Hi"), messages };
+      const { signal } = new AbortController();
+      const events =
+        way === "stream"
+          ? (await runStream(provider.chat, request)).events
+          : await provider.chat.generate(request, signal);
+      expect(events[0]).toMatchObject({ warnings: [{ code: "provider-state-dropped", field: "messages" }] });
+      expect(events.at(-1)?.type).toBe("finished");
+      const rest = ["assistant", "apply_patch_call", "apply_patch_call_output"];
+      expect(vendor.calls.map(inputOf)).toEqual([
+        ["message", "reasoning", "web_search_call", ...rest],
+        ["message", ...rest],
+      ]);
+    });
+
+    test("without any, the refusal is told, and nobody is asked again", async () => {
+      await using vendor = await startVendor(refusal("invalid_encrypted_content"));
+      await using provider = buildProvider(openai, { baseUrl: vendor.url, apiKey: "sk-2" });
+      expect((await runStream(provider.chat, say("Hi"))).error).toMatchObject({ reason: "provider_rejected" });
+      expect(vendor.calls).toHaveLength(1);
+    });
+
+    test("another refusal is told at once", async () => {
+      const answer = { status: 400, body: ['{"error":{"message":"bad"}}'] };
+      await using vendor = await startVendor(answer);
+      await using provider = buildProvider(openai, { baseUrl: vendor.url, apiKey: "sk-2" });
+      expect((await runStream(provider.chat, { ...say("Hi"), messages })).error).toMatchObject({
+        code: "invalid_argument",
+      });
+      expect(vendor.calls).toHaveLength(1);
+    });
   });
 
   test("an answer is the history of the next step, reasoning and all", async () => {
