@@ -4,6 +4,7 @@ import { createCompatSurfaces } from "./compat/surfaces.ts";
 import type { Config } from "./config.ts";
 import { createAdmission } from "./interceptors/auth.ts";
 import type { ExplainError } from "./interceptors/explain-error.ts";
+import { proxyCheck } from "./requests-guard.ts";
 import type { Logger } from "./telemetry/logger.ts";
 import { prometheusMediaType } from "./telemetry/prometheus-text.ts";
 import { observeCertificate } from "./telemetry/state-meters.ts";
@@ -66,7 +67,7 @@ export async function createFaces(options: FacesOptions): Promise<Faces> {
     acceptSocket: createMessageSockets({ allowedOrigins: config.corsOrigins, ...limits }),
     admit,
     environment: config.compatEnvironment,
-    trustedProxies: config.trustedProxies,
+    isTrustedProxy: proxyCheck(config.trustedProxies),
     liveModels: config.apcLiveModels,
   });
   const inProcess = createInProcess(dispatcher, explainError);

@@ -1,6 +1,10 @@
 import { readFileSync } from "node:fs";
+import { refuseOpenBinding } from "./access/open-binding.ts";
+import { readChatSettings } from "./compat/chat/settings.ts";
 import type { Config } from "./config.ts";
 import type { VariableProblem } from "./environment.ts";
+import { ollamaBaseUrl } from "./providers/ollama/index.ts";
+import { proxyCheck } from "./requests-guard.ts";
 import { createCatalogue } from "./routing/catalogue.ts";
 import { databaseNamed, isShared } from "./store/database-url.ts";
 import { parseMasterKey, parseOldKeys, sharedKeyMissing } from "./store/master-key.ts";
@@ -30,6 +34,12 @@ const inspections: Readonly<Record<string, (config: Config) => unknown>> = {
   LIVELLM_CATALOGUE: ({ catalogueFile }) =>
     catalogueFile === "" || createCatalogue(undefined, JSON.parse(readFileSync(catalogueFile, "utf8"))),
   LIVELLM_ALLOWED_ADDRESSES: (config) => allowedAddresses(config.allowedAddresses),
+  LIVELLM_TRUSTED_PROXIES: ({ trustedProxies }) => proxyCheck(trustedProxies),
+  LIVELLM_SURFACES: ({ surfaces, compatEnvironment }) =>
+    surfaces.includes("chat") && readChatSettings(compatEnvironment),
+  OLLAMA_HOST: ({ ollamaHost }) => ollamaBaseUrl(ollamaHost),
+  HOST: ({ host, adminToken, allowAnonymous }) =>
+    refuseOpenBinding({ host, hasTokens: adminToken !== undefined, allowAnonymous }),
   LIVELLM_TLS_CERT: ({ tls }) => tls && readTlsFiles(tls),
 };
 

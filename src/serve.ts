@@ -1,5 +1,6 @@
 import type { Config } from "./config.ts";
 import { giveBackMemoryOfStart, giveBackMemoryWhenIdle } from "./idle-memory.ts";
+import { misspelledVariables } from "./misspelled-variables.ts";
 import { exitWith, onSignals, openLoggerOrExit, readConfigOrExit, reportUncaught } from "./process-end.ts";
 import { listenInWorkers } from "./serve-in-workers.ts";
 import type { Logger } from "./telemetry/logger.ts";
@@ -21,6 +22,7 @@ interface Server {
 export async function serve(environment: Environment): Promise<void> {
   const config = await readConfigOrExit(environment);
   const logger = await openLoggerOrExit(config);
+  for (const { name, problem } of misspelledVariables(environment)) logger.warn(`${name}: ${problem}`);
   let server: Server | undefined;
   onSignals((signal) => void end(server, { signal, graceMs: config.shutdownGraceMs }, logger));
   try {

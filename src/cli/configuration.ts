@@ -22,12 +22,15 @@ export function environmentOf({ config }: ConfigurationOptions, { environment }:
  */
 export async function readConfiguration(options: ConfigurationOptions, terminal: Terminal): Promise<Config> {
   // Loaded when it is needed: it brings what every kind of provider knows of itself.
-  const [{ loadConfig }, { inspectConfig }] = await Promise.all([
+  const [{ loadConfig }, { inspectConfig }, { misspelledVariables }] = await Promise.all([
     import("../load-config.ts"),
     import("../inspect-config.ts"),
+    import("../misspelled-variables.ts"),
   ]);
+  const environment = environmentOf(options, terminal);
+  for (const { name, problem } of misspelledVariables(environment)) tell(terminal, `warning: ${name}: ${problem}`);
   try {
-    return await loadConfig(environmentOf(options, terminal), inspectConfig);
+    return await loadConfig(environment, inspectConfig);
   } catch (error) {
     throw new CommandFailure(exitCodes.failed, (error instanceof Error ? error.message : String(error)).split("\n"));
   }

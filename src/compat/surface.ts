@@ -15,8 +15,8 @@ export interface SurfaceOptions {
   readonly surfaces: readonly string[];
   /** What the environment says in the old systems' names. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Addresses of proxies that are believed in what they say of their clients. */
-  readonly trustedProxies: readonly string[];
+  /** Whether an address is that of a proxy which is believed in what it says of its clients. */
+  readonly isTrustedProxy: (address: string) => boolean;
   /** The models of the surface `apc`'s live session, as `provider/model`, in the order in which they are tried. */
   readonly liveModels: readonly string[];
   /** Aborted, with the reason, when the server drains. */

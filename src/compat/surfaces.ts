@@ -39,8 +39,8 @@ export interface CompatOptions {
   readonly admit?: (call: ArrivingCall) => void;
   /** Environment variables in the old systems' names. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Addresses of proxies that are believed in what they say of their clients. */
-  readonly trustedProxies: readonly string[];
+  /** Whether an address is that of a proxy which is believed in what it says of its clients. */
+  readonly isTrustedProxy: (address: string) => boolean;
   /** The models of the surface `apc`'s live session, as `provider/model`, in the order in which they are tried. */
   readonly liveModels: readonly string[];
 }

@@ -82,6 +82,20 @@ export const redisUrl = inForm({ is: "secret" }, (value) => {
   throw new RangeError("it must be an address such as redis://user:password@host:6379/0, or rediss:// for TLS");
 });
 
+/** Of pages, as browsers send them: in the header `Origin` there is no path, and no port that is the usual one. */
+export const origins = inForm({ is: "list" }, (value): readonly string[] => {
+  const all = list(value);
+  if (all.every(isOrigin)) return all;
+  throw new RangeError("it must be * or origins such as https://app.example.com: without a path, in small letters");
+});
+
+/** Those of apps and extensions have schemes of their own. */
+function isOrigin(text: string): boolean {
+  if (text === "*" || text === "null") return true;
+  if (!/^[a-z][a-z\d+.-]*:\/\/[^/?#@\s]+$/.test(text)) return false;
+  return !/^https?:/.test(text) || (URL.canParse(text) && new URL(text).origin === text);
+}
+
 /** As strict as Sentry's own client, which prints what it does not understand. */
 export const sentryDsn = inForm({ is: "secret" }, (value) => {
   const form = /^https?:\/\/\w+(?::\w+)?@(?:\[[:.%\w]+\]|[\w.-]+)(?::\d+)?\/(?:[^?#]*\/)?\d+$/;

@@ -6,6 +6,7 @@ import {
   list,
   oneOf,
   optional,
+  origins,
   redisUrl,
   secret,
   secrets,
@@ -71,9 +72,10 @@ export const serverVariables = {
     read: flag,
   },
   LIVELLM_CORS_ORIGINS: {
-    description: "Origins whose pages may call from a browser, separated by commas; `*` allows all.",
+    description:
+      "Origins whose pages may call from a browser, such as `https://app.example.com`, separated by commas; `*` allows all.",
     default: "",
-    read: list,
+    read: origins,
   },
   LIVELLM_ATTEMPT_TIMEOUT_MS: {
     description: "How long one attempt may take to its first output, where a call does not say.",

@@ -10,7 +10,8 @@ export const surfaceVariables = {
     read: listOf("livellm", "v1", "apc", "chat"),
   },
   LIVELLM_TRUSTED_PROXIES: {
-    description: "Addresses of proxies that are believed in what they say of their clients (surface `apc`).",
+    description:
+      "IP addresses and CIDR blocks of proxies that are believed in what they say of their clients, separated by commas (surface `apc`).",
     default: "",
     read: list,
   },

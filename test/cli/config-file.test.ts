@@ -81,6 +81,38 @@ describe("livellm check-config", () => {
     expect(port.stderr).toMatch(/PORT: it must be .*; LIVELLM_TLS_CERT: TLS needs both/);
   });
 
+  const wrong: readonly (readonly [name: string, value: string, said: RegExp])[] = [
+    ["HOST", "0.0.0.0", /set LIVELLM_ADMIN_TOKEN/],
+    ["LIVELLM_CORS_ORIGINS", "https://app.example.com/", /without a path/],
+    ["LIVELLM_CORS_ORIGINS", "https://a.example.com, app.example.com", /https:\/\/app\.example\.com/],
+    ["LIVELLM_CORS_ORIGINS", "https://App.example.com", /small letters/],
+    ["LIVELLM_TRUSTED_PROXIES", "10.0.0.0/99", /CIDR/],
+    ["LIVELLM_TRUSTED_PROXIES", "10.0.0.1, ingress", /"ingress" is no IP address/],
+    ["OLLAMA_HOST", "http://:::", /OLLAMA_HOST must be an address/],
+  ];
+  test.each(wrong)("sees that %s cannot be %j", async (name, value, said) => {
+    const { code, stderr } = await livellm(["check-config"], { cwd: folder, env: { [name]: value } });
+    expect([code, stderr]).toEqual([1, expect.stringMatching(said)]);
+    expect(stderr).toContain(`${name}: `);
+  });
+
+  test("takes what the older systems' settings need, and origins of every kind", async () => {
+    const chat = { LIVELLM_SURFACES: "chat", MAX_MESSAGE_LENGTH: "long" };
+    expect((await livellm(["check-config"], { cwd: folder, env: chat })).stderr).toContain("MAX_MESSAGE_LENGTH");
+    const LIVELLM_CORS_ORIGINS = "https://app.example.com,http://localhost:5173,capacitor://localhost,null";
+    const env = { LIVELLM_CORS_ORIGINS, LIVELLM_TRUSTED_PROXIES: "10.0.0.0/8, ::1", HOST: "::1" };
+    expect((await livellm(["check-config"], { cwd: folder, env })).code).toBe(0);
+  });
+
+  test("says which variable may have been meant by one that there is not", async () => {
+    const env = { LIVELLM_MAX_CALS: "5", LIVELLM_PORT: "tcp://10.0.0.1:8000", LIVELLM_SERVICE_HOST: "10.0.0.1" };
+    const { code, stderr } = await livellm(["check-config"], { cwd: folder, env });
+    expect([code, stderr.trim()]).toEqual([
+      0,
+      "warning: LIVELLM_MAX_CALS: there is no such setting; did you mean LIVELLM_MAX_CALLS?",
+    ]);
+  });
+
   test("says what a database that servers share needs", async () => {
     const env = { DATABASE_URL: "postgres://livellm:sk-password@db/livellm?sslmode=prefer" };
     const { code, stderr } = await livellm(["check-config"], { cwd: folder, env });

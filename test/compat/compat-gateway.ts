@@ -21,6 +21,7 @@ import { createInterceptors } from "../../src/interceptors/index.ts";
 import { providerKinds } from "../../src/providers/index.ts";
 import { createLocalEngine } from "../../src/providers/local/index.ts";
 import { createSettingsCheck } from "../../src/providers/settings.ts";
+import { proxyCheck } from "../../src/requests-guard.ts";
 import { createCatalogue } from "../../src/routing/catalogue.ts";
 import { HealthMemory } from "../../src/routing/health.ts";
 import { createModelDirectory } from "../../src/routing/model-directory.ts";
@@ -125,7 +126,7 @@ export async function startCompatGateway(
   const compat = createCompatSurfaces({
     surfaces,
     environment,
-    trustedProxies: environment.TRUSTED_PROXIES?.split(",") ?? [],
+    isTrustedProxy: proxyCheck(environment.TRUSTED_PROXIES?.split(",") ?? []),
     liveModels: environment.LIVE_MODELS?.split(",") ?? ["local/echo"],
     dispatcher: handler.dispatcher,
     explainError,

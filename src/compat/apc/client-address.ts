@@ -3,12 +3,14 @@
  * address of `X-Forwarded-For` that is not one of them, then `Forwarded`, then `X-Real-IP`. Anybody else may write what they
  * like there, and it counts for nothing.
  */
-export function addressOfClient(headers: Headers, remoteAddress: string, trustedProxies: readonly string[]): string {
-  if (!trustedProxies.includes(remoteAddress)) return remoteAddress;
+export function addressOfClient(
+  headers: Headers,
+  remoteAddress: string,
+  isTrustedProxy: (address: string) => boolean,
+): string {
+  if (!isTrustedProxy(remoteAddress)) return remoteAddress;
   const hops = [...forwardedFor(headers), remoteAddress];
-  return (
-    hops.findLast((address) => !trustedProxies.includes(address)) ?? headers.get("x-real-ip")?.trim() ?? remoteAddress
-  );
+  return hops.findLast((address) => !isTrustedProxy(address)) ?? headers.get("x-real-ip")?.trim() ?? remoteAddress;
 }
 
 function forwardedFor(headers: Headers): readonly string[] {

@@ -50,8 +50,8 @@ export function createApc(options: SurfaceOptions): Surface {
 }
 
 /** The caller at the address of the client itself. */
-function ofClient(caller: Caller, { trustedProxies }: SurfaceOptions): Caller {
-  return { ...caller, remoteAddress: addressOfClient(caller.headers, caller.remoteAddress, trustedProxies) };
+function ofClient(caller: Caller, { isTrustedProxy }: SurfaceOptions): Caller {
+  return { ...caller, remoteAddress: addressOfClient(caller.headers, caller.remoteAddress, isTrustedProxy) };
 }
 
 function routesOf(options: SurfaceOptions): readonly Route[] {

@@ -11,7 +11,8 @@ export function ollamaBaseUrl(hostVariable: string): string {
   const [authority = "", ...path] = rest.split("/");
   const { host, port } = splitPort(authority);
   const url = URL.parse(`${scheme || "http"}://${callable(host)}:${port || usualPorts[scheme] || defaultPort}`);
-  if (!url || !/^https?:$/.test(url.protocol)) throw new RangeError("it must be an address such as 127.0.0.1:11434");
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw new RangeError("OLLAMA_HOST must be an address such as 127.0.0.1:11434");
   return [url.origin, ...path.filter((step) => step !== "")].join("/");
 }
 
