@@ -63,10 +63,8 @@ export function createAccessService(options: AccessServiceOptions): ServiceImpl<
 /** The one time that the token itself is seen. */
 async function createToken({ token }: CreateTokenRequest, { tokens, administered }: AccessServiceOptions) {
   if (!administered) throw notAdministered();
-  if (token && token.id !== "")
-    refuse([{ field: "token.id", description: "is chosen by the server", reason: "IMMUTABLE" }]);
   const settings = tokenSettingsFromProto(token);
-  refuse(settingsViolations(settings));
+  refuse([...newTokenViolations(token?.id ?? "", settings), ...settingsViolations(settings)]);
   const { secret, id, digest, obfuscated } = mintToken();
   return { token: await tokens.create({ ...settings, id, digest, obfuscated }), secret: secret.reveal() };
 }
@@ -94,6 +92,17 @@ async function revoke({ id, etag, allowMissing }: RevokeTokenRequest, tokens: To
 function required(token: ProtoAccessToken | undefined): ProtoAccessToken {
   if (token && token.id !== "") return token;
   throw invalidRequest([{ field: token ? "token.id" : "token", description: "is required", reason: "REQUIRED" }]);
+}
+
+/** A token that has ended already is a mistake in its year; one that exists may be made to end now. */
+function newTokenViolations(id: string, { expireTime }: TokenSettings): readonly Violation[] {
+  const isOver = expireTime !== undefined && expireTime.getTime() <= Date.now();
+  return [
+    ...(id === "" ? [] : [{ field: "token.id", description: "is chosen by the server", reason: "IMMUTABLE" as const }]),
+    ...(isOver
+      ? [{ field: "token.expireTime", description: "must be in the future", reason: "OUT_OF_RANGE" as const }]
+      : []),
+  ];
 }
 
 /** An entry that is empty would let through nothing, or all; it is never meant. */

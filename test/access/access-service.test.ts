@@ -67,6 +67,11 @@ describe("CreateToken", () => {
     const chosen = await gateway.call("AccessService/CreateToken", { token: { id: token.id } });
     expect(chosen.body.message).toBe("token.id: is chosen by the server");
   });
+
+  test("makes none that has ended already", async () => {
+    const answer = await gateway.call("AccessService/CreateToken", { token: { expireTime: "2020-01-01T00:00:00Z" } });
+    expect([answer.status, answer.body.message]).toEqual([400, "token.expireTime: must be in the future"]);
+  });
 });
 
 describe("ListTokens", () => {

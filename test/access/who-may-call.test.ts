@@ -21,7 +21,9 @@ describe.each(["on", "off"])("with the hot path %s", (hotPath) => {
   beforeAll(async () => {
     gateway = await startAccessGateway({ LIVELLM_ADMIN_TOKEN: adminToken, LIVELLM_HOT_PATH: hotPath });
     const caller = await gateway.createToken();
-    const expired = await gateway.createToken({ expireTime: "2020-01-01T00:00:00Z" });
+    const expired = await gateway.createToken();
+    const over = { id: expired.id, expireTime: "2020-01-01T00:00:00Z" };
+    await gateway.call("AccessService/UpdateToken", { token: over });
     const disabled = await gateway.createToken({ disabled: true });
     const revoked = await gateway.createToken();
     await gateway.call("AccessService/RevokeToken", { id: revoked.id });

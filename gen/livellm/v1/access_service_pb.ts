@@ -46,7 +46,7 @@ export type AccessToken = Message<"livellm.v1.AccessToken"> & {
   labels: { [key: string]: string };
 
   /**
-   * When it ends. Never when not set.
+   * When it ends; in the future on create. Never when not set.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 4;
    */
