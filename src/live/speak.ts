@@ -2,7 +2,7 @@ import { withFallback } from "../routing/fallback.ts";
 import type { ReadyTarget } from "../routing/plan.ts";
 import type { UsageMeter } from "../routing/usage-meter.ts";
 import { piecesOf } from "./cut-text.ts";
-import { joinableFormats } from "./joinable-formats.ts";
+import { joinableFormats, refuseUnjoinable } from "./joinable-formats.ts";
 import { type RenderedSpeech, renderSpeech } from "./render-speech.ts";
 import type { SpeakEvent } from "./speak-event.ts";
 import { speakPieces } from "./speak-pieces.ts";
@@ -42,6 +42,7 @@ async function* speakWith(
   const pieces = piecesOf(call.text, capability.longestText?.(target.model), call.request.languageCode);
   const isWhole = pieces.length === 1;
   const offered = capability.formats(target.model);
+  if (!isWhole) refuseUnjoinable(call.format, offered);
   const output = new SpeechOutput(call, isWhole ? offered : joinableFormats(offered));
   const request = { ...requestFor(target, call, output.choice.ask), text: call.text };
   const events = isWhole ? capability.stream(request, signal) : speakPieces(capability, { request, pieces }, signal);

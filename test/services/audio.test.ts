@@ -179,6 +179,18 @@ describe("SpeakStream", () => {
     ]);
   });
 
+  test("one is refused in a form that pieces cannot be put together to, in words that say so", async () => {
+    const flac = { mimeType: "audio/flac", sampleRateHertz: 0, channelCount: 1 };
+    const mp3 = { mimeType: "audio/mpeg", sampleRateHertz: 0, channelCount: 1 };
+    const voice = createVoice(speaks(flac, 50), { formats: [pcm24k, mp3, flac], longestText: 20 });
+    await using gateway = await startVoiceGateway({ a: { speech: voice } });
+    const config = { format: { mimeType: "audio/flac" } };
+    const long = await speak(gateway, { route: routeTo("a"), text: "One sentence here. And another one.", config });
+    expect([long.error?.code, long.error?.rawMessage]).toEqual([9, expect.stringContaining("ask for audio/mpeg")]);
+    expect(voice.requests).toEqual([]);
+    expect((await speak(gateway, { route: routeTo("a"), text: "A short one.", config })).error).toBeUndefined();
+  });
+
   test("one whose later piece fails ends with a failure, and not as if it were whole", async () => {
     const voice = createVoice(
       async function* (_request, _signal, call) {
