@@ -49,14 +49,37 @@ function withFirst<T>(messages: AsyncIterable<T>, seeFirst: (message: T) => void
   });
 }
 
-/** Returns the request's id. */
+/** Returns the request's id, as it is told. */
 function fillCaller(message: Message, request: Request, origin: CallOrigin): string {
   const holder = findHolder(message as Fields, request.method.input);
   if (holder === undefined) return origin.requestId;
   const caller = complete(holder.caller as CallerInfo | undefined, request.header, origin);
   holder.caller = caller;
-  request.contextValues.set(callerKey, caller);
-  return caller.requestId;
+  const told = cutCaller(caller);
+  request.contextValues.set(callerKey, told);
+  return told.requestId;
+}
+
+/** As the contract has it; what is longer is refused, and has to fit into the log and the headers that say so. */
+const maxLength = 128;
+/** Of labels the contract says how many there may be. */
+const maxLabels = 32;
+const maxLabelLength = 1_024;
+
+/** The caller as he is told to logs, spans and headers, before anybody has looked whether his message is right. */
+function cutCaller(caller: CallerInfo): CallerInfo {
+  const { requestId, sessionId, userId, app, clientId, device } = caller;
+  const texts = { requestId, sessionId, userId, app, clientId, device };
+  const labels = Object.entries(caller.labels);
+  const isShort = Object.values(texts).every(({ length }) => length <= maxLength);
+  if (isShort && labels.length === 0) return caller;
+  const cut = (text: string, most: number) => text.slice(0, most).toWellFormed();
+  return create(CallerInfoSchema, {
+    ...Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, cut(text, maxLength)])),
+    labels: Object.fromEntries(
+      labels.slice(0, maxLabels).map(([name, value]) => [cut(name, maxLength), cut(value, maxLabelLength)]),
+    ),
+  });
 }
 
 /** A message as its fields; which of them there are, its descriptor says. */
@@ -86,5 +109,5 @@ function complete(given: CallerInfo | undefined, headers: Headers, origin: CallO
 
 /** A header that is too long is cut: it is a label here, and nobody would find the field that a violation named. */
 function headerText(value: string | null): string {
-  return (value ?? "").slice(0, 128);
+  return (value ?? "").slice(0, maxLength);
 }
