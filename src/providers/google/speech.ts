@@ -18,10 +18,17 @@ import { readStreamBody } from "./stream-body.ts";
 import { readUsage } from "./usage.ts";
 import { prebuiltVoices } from "./voices.ts";
 
+/**
+ * "A TTS session has a context window limit of 32k tokens" (ai.google.dev, "Text-to-speech generation"), text and audio together, and a
+ * second of audio takes 25 of them. So many characters fit, at four a second, as Chinese is spoken; English takes a third.
+ */
+const longestText = 4_000;
+
 /** Speech over `generateContent`, of Gemini's models that speak. */
 export function createSpeech(connection: ProviderConnection, upstream: Upstream): Speech {
   return {
     formats: speechFormats,
+    longestText: () => longestText,
     async *stream(request, signal) {
       const { body, warnings } = toSpeechRequest(request);
       const call = { model: request.model, body };

@@ -55,6 +55,11 @@ function speaker(baseUrl: string): Speech & AsyncDisposable {
   return { ...speech, [Symbol.asyncDispose]: () => upstream.close() };
 }
 
+test("a text of which the audio would not fit into the model's context goes out in pieces", async () => {
+  await using speech = speaker("http://127.0.0.1:9");
+  expect(speech.longestText?.("gemini-2.5-flash-preview-tts")).toBe(4_000);
+});
+
 describe("over HTTP", () => {
   test("samples come in pieces, as the official SDK reads them", async () => {
     await using vendor = await startVendor({ body: [body("speech")] });
