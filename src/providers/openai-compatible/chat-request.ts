@@ -114,8 +114,12 @@ function toStop({ stopSequences }: GenerationConfig, { maxStopSequences }: Diale
 }
 
 function toReasoning({ reasoning }: GenerationConfig, dialect: Dialect, notes: Notes): JsonObject {
+  const { efforts, budget, hidden, alwaysThinks, resting } = dialect.reasoning;
+  if (resting) {
+    notes.clamped("config.generation.reasoning", resting.why);
+    return resting.fields;
+  }
   if (!reasoning) return {};
-  const { efforts, budget, hidden, alwaysThinks } = dialect.reasoning;
   const { effort, budgetTokens } = reasoning;
   const wantsBudget = budgetTokens !== undefined;
   const level = effort && !(wantsBudget && budget) ? efforts[effort] : undefined;

@@ -60,6 +60,8 @@ export interface ReasoningDialect {
   readonly efforts: Readonly<Partial<Record<Effort, JsonObject>>>;
   /** Whether a model thinks whatever is asked: `disabled` then stands for the least there is. */
   readonly alwaysThinks?: boolean;
+  /** What tells a model not to think that may not, whatever is asked, and why. */
+  readonly resting?: { readonly fields: JsonObject; readonly why: string };
   /** Where a budget in tokens goes: the path in the body. */
   readonly budget?: readonly [string, string];
   /** What asks for an answer without reasoning; without it, our reader leaves it out. */

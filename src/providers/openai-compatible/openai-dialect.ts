@@ -7,15 +7,37 @@ type Effort = NonNullable<ReasoningConfig["effort"]>;
 const asked: readonly Effort[] = ["disabled", "minimal", "low", "medium", "high", "max"];
 
 /** The dialect of OpenAI's chat completions as the model that is asked speaks it. */
-export function asOpenAIModelSpeaks(dialect: Dialect, { model, generation, options }: ChatRequest): Dialect {
-  const known = openaiModel(model);
-  const samples = takesSampling(known, generation.reasoning, options);
+export function asOpenAIModelSpeaks(dialect: Dialect, request: ChatRequest): Dialect {
+  const { generation, options } = request;
+  const known = openaiModel(request.model);
+  const rests = hasToRest(known, request);
+  const reasoning = rests ? noThinking : generation.reasoning;
   return {
     ...dialect,
-    parameters: parametersOf(dialect, known, samples),
+    parameters: parametersOf(dialect, known, takesSampling(known, reasoning, options)),
     maxStopSequences: known.reasons && known.samples !== "always" ? 0 : dialect.maxStopSequences,
-    reasoning: { ...dialect.reasoning, efforts: effortsOf(known), alwaysThinks: alwaysThinks(known) },
+    reasoning: {
+      ...dialect.reasoning,
+      efforts: effortsOf(known),
+      alwaysThinks: alwaysThinks(known),
+      ...(rests && { resting }),
+    },
   };
+}
+
+const noThinking: ReasoningConfig = { effort: "disabled", hidden: false };
+
+/** "Function tools with reasoning_effort are not supported … in /v1/chat/completions. To use function tools, use /v1/responses." */
+const resting = {
+  fields: { reasoning_effort: "none" },
+  why: "no thinking, because over chat completions the model takes no functions beside it; the Responses API does",
+};
+
+/** A model that rests anyway need not be told; one that cannot the vendor refuses, and says so. The target's options win. */
+function hasToRest(model: OpenAIModel, { tools, generation, options }: ChatRequest): boolean {
+  if (!model.restsWithFunctions || alwaysThinks(model) || "reasoning_effort" in options) return false;
+  const thinks = generation.reasoning?.effort ? generation.reasoning.effort !== "disabled" : !model.restsByDefault;
+  return thinks && tools.some(({ type }) => type === "function");
 }
 
 /** Models that reason have no penalties, and no sampling but while they do not think. */

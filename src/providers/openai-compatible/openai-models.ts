@@ -17,6 +17,8 @@ export interface OpenAIModel {
   readonly restsByDefault?: boolean;
   /** When it takes temperature and top_p. */
   readonly samples: "always" | "without-thinking" | "never";
+  /** Whether it has to stop thinking to be given functions, over chat completions. */
+  readonly restsWithFunctions?: boolean;
 }
 
 const upTo = (most: WireEffort, least: WireEffort = "low"): readonly WireEffort[] => {
@@ -26,6 +28,7 @@ const upTo = (most: WireEffort, least: WireEffort = "low"): readonly WireEffort[
 
 const plain: OpenAIModel = { reasons: false, efforts: [], samples: "always" };
 const thinker = { reasons: true, samples: "never" } as const;
+const newest = { ...thinker, restsWithFunctions: true } as const;
 
 /**
  * The first that fits counts. Sources: developers.openai.com, "Using the latest model, parameter compatibility" of GPT-5.1 to
@@ -35,14 +38,16 @@ const thinker = { reasons: true, samples: "never" } as const;
 const families: readonly (readonly [names: RegExp, model: OpenAIModel])[] = [
   [/^(gpt-3\.5|gpt-4|gpt-audio|chatgpt-4o|gpt-5-chat)/, plain],
   [/^gpt-5\.\d+-chat/, { ...plain, samples: "never" }],
-  [/^gpt-6-(sol|luna)/, { ...thinker, efforts: upTo("max", "none") }],
-  [/^gpt-6/, { ...thinker, efforts: upTo("max") }],
-  [/^gpt-5\.6/, { ...thinker, efforts: upTo("max", "none"), samples: "without-thinking" }],
+  [/^gpt-oss/, { ...thinker, efforts: upTo("high"), samples: "always" }],
+  [/^gpt-6-(sol|luna)/, { ...newest, efforts: upTo("max", "none") }],
+  [/^gpt-6/, { ...newest, efforts: upTo("max") }],
+  [/^gpt-5\.6/, { ...newest, efforts: upTo("max", "none"), samples: "without-thinking" }],
   [/^gpt-5\.\d+-pro/, { ...thinker, efforts: upTo("xhigh", "medium") }],
   [/^gpt-5\.(\d+-codex-max|[2-9]-codex)/, { ...thinker, efforts: upTo("xhigh") }],
   [/^gpt-5\.1-codex/, { ...thinker, efforts: upTo("high") }],
-  [/^gpt-5\.5/, { ...thinker, efforts: upTo("xhigh", "none") }],
-  [/^gpt-5\.[2-4]/, { ...thinker, efforts: upTo("xhigh", "none"), restsByDefault: true, samples: "without-thinking" }],
+  [/^gpt-5\.5/, { ...newest, efforts: upTo("xhigh", "none") }],
+  [/^gpt-5\.4/, { ...newest, efforts: upTo("xhigh", "none"), restsByDefault: true, samples: "without-thinking" }],
+  [/^gpt-5\.[23]/, { ...thinker, efforts: upTo("xhigh", "none"), restsByDefault: true, samples: "without-thinking" }],
   [/^gpt-5\.1/, { ...thinker, efforts: upTo("high", "none"), restsByDefault: true, samples: "without-thinking" }],
   [/^gpt-5-pro/, { ...thinker, efforts: ["high"] }],
   [/^(gpt-5-codex|codex-|o\d|computer-use)/, { ...thinker, efforts: upTo("high") }],

@@ -102,6 +102,39 @@ describe("options", () => {
     );
   });
 
+  const functions = [{ type: "function", name: "f" }] as const;
+
+  test.each([
+    ["gpt-5.6-luna", undefined, "none", true],
+    ["gpt-5.5", "high", "none", true],
+    ["gpt-6-sol", "low", "none", true],
+    ["gpt-6-luna", "disabled", "none", false],
+    ["gpt-5.4-mini", undefined, undefined, false],
+    ["gpt-5.4-mini", "low", "none", true],
+    ["gpt-5.2", "high", "high", false],
+    ["gpt-6.1-sol", "high", "high", false],
+    ["my-deployment", "high", "high", false],
+  ] as const)("%s with functions beside it, asked to think %s, is told %s", (model, effort, word, clamped) => {
+    const config = generation(effort && { reasoning: { hidden: false, effort } });
+    const request = { model, generation: config, tools: functions };
+    expect(bodyFor("azure", request).reasoning_effort).toBe(word);
+    expect(warningsFor("azure", request)).toEqual(clamped ? ["option-clamped config.generation.reasoning"] : []);
+    expect(warningsFor("azure", { model, generation: config })).toEqual([]);
+    expect(warningsFor("azure", { ...request, options: { reasoning_effort: "none" } })).toEqual([]);
+  });
+
+  test("a model that rests for the sake of functions samples; open ones of OpenAI's always do", () => {
+    const config = generation({ temperature: 0.2, stopSequences: ["x"] });
+    expect(bodyFor("openai", { model: "gpt-5.6", generation: config, tools: functions })).toMatchObject({
+      temperature: 0.2,
+      reasoning_effort: "none",
+    });
+    expect(bodyFor("azure", { model: "gpt-oss-120b", generation: config })).toMatchObject({
+      temperature: 0.2,
+      stop: ["x"],
+    });
+  });
+
   test("Grok that reasons has neither stop sequences nor penalties", () => {
     const asked = generation({ stopSequences: ["x"], presencePenalty: 1, frequencyPenalty: 1, temperature: 0 });
     const { model: _, messages: __, ...options } = bodyFor("xai", { model: "grok-4.5", generation: asked });
