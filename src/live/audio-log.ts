@@ -1,5 +1,6 @@
 import type { AudioFormat } from "../core/audio-format.ts";
 import { Watchdog } from "../streams/watchdog.ts";
+import { LogEntries, type LogItem } from "./log-entries.ts";
 import { LogReader } from "./log-reader.ts";
 import { SampleReader } from "./sample-reader.ts";
 import type { TranscriptionInput } from "./transcription-event.ts";
@@ -16,11 +17,6 @@ export interface AudioLogOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** A piece of the caller's audio of at most 100 ms, or the end of a turn; `start` counts frames from the session's start. */
-export type LogItem =
-  | { readonly type: "audio"; readonly start: number; readonly data: Uint8Array }
-  | { readonly type: "end-turn"; readonly start: number };
-
 /** The caller's audio as one target gets it. */
 export interface AudioReader {
   /** Where it starts in the caller's audio. */
@@ -28,14 +24,6 @@ export interface AudioReader {
   /** Ends when the caller's side does. Throws the caller's own failure. */
   readonly items: AsyncIterable<LogItem>;
   close(): void;
-}
-
-/** Silence holds no bytes until it is read. */
-interface Entry {
-  readonly type: "audio" | "silence" | "end-turn";
-  readonly start: number;
-  readonly frames: number;
-  readonly data: Uint8Array;
 }
 
 /**
@@ -47,7 +35,6 @@ export type Keeping = "all" | "latest" | "recent";
 const recentMs = 10_000;
 
 const pieceMs = 100;
-const noBytes = new Uint8Array(0);
 
 /**
  * The caller's audio from the last final segment on, for the target that hears it and for the one that may have to go on. It
@@ -58,11 +45,8 @@ export class AudioLog {
   readonly #iterator: AsyncIterator<TranscriptionInput>;
   readonly #samples: SampleReader;
   readonly #readers = new Set<LogReader<LogItem>>();
-  #entries: Entry[] = [];
-  /** The number of the first entry; entries are numbered from the session's start. */
-  #first = 0;
+  readonly #entries: LogEntries;
   #keeping: Keeping = "all";
-  #heard = 0;
   #ended = false;
   #idle = false;
   #failed = false;
@@ -75,17 +59,19 @@ export class AudioLog {
     this.#options = options;
     this.#iterator = options.source[Symbol.asyncIterator]();
     this.#samples = new SampleReader(options.format);
+    const pieceFrames = Math.ceil((options.format.sampleRateHertz * pieceMs) / 1000);
+    this.#entries = new LogEntries({ samples: this.#samples, pieceFrames });
     this.#patience = new Watchdog(() => this.#leave());
   }
 
   /** How much audio the caller has sent, as far as it was read. */
   get heardMs(): number {
-    return this.#toMs(this.#heard);
+    return this.#toMs(this.#entries.heardFrames);
   }
 
   /** Where the kept audio starts. */
   get startMs(): number {
-    return this.#toMs(this.#entries[0]?.start ?? this.#heard);
+    return this.#toMs(this.#entries.startFrame);
   }
 
   /** Whether the caller was taken to have left. */
@@ -110,15 +96,13 @@ export class AudioLog {
   /** What was heard before is final and will not be asked for again. Audio that was not yet read stays. */
   forgetBefore(ms: number): void {
     const until = Math.floor((ms * this.#rate) / 1000);
-    while (this.#firstIsRead() && endOf(this.#entries[0]) <= until) this.#dropFirst();
-    const [first] = this.#entries;
-    if (first && this.#firstIsRead() && first.start < until)
-      this.#entries[0] = cutFront(first, until, this.#frameBytes);
+    while (this.#firstIsRead() && this.#entries.firstEndFrame <= until) this.#entries.dropFirst();
+    if (this.#firstIsRead()) this.#entries.cutFirst(until);
   }
 
   /** For one target: what is kept, and then what comes. Nothing that it has not read is let go of until it is closed. */
   open(signal: AbortSignal): AudioReader {
-    const items = new LogReader(this.#readable, this.#first, signal);
+    const items = new LogReader(this.#readable, this.#entries.first, signal);
     this.#readers.add(items);
     const close = () => {
       items.close();
@@ -134,8 +118,8 @@ export class AudioLog {
 
   readonly #readable = {
     at: (number: number): LogItem | undefined | null => {
-      const entry = this.#entries[number - this.#first];
-      if (entry) return this.#toItem(entry);
+      const item = this.#entries.item(number);
+      if (item) return item;
       if (this.#failed) throw this.#failure;
       return this.#ended ? null : undefined;
     },
@@ -146,18 +130,8 @@ export class AudioLog {
     return this.#options.format.sampleRateHertz;
   }
 
-  get #frameBytes(): number {
-    return this.#samples.frameBytes;
-  }
-
   #toMs(frames: number): number {
     return (frames * 1000) / this.#rate;
-  }
-
-  #toItem(entry: Entry): LogItem {
-    if (entry.type === "end-turn") return { type: "end-turn", start: entry.start };
-    const data = entry.type === "silence" ? this.#samples.silence(entry.frames) : entry.data;
-    return { type: "audio", start: entry.start, data };
   }
 
   /** One question to the caller at a time, whoever asks; it goes on when that one leaves. */
@@ -197,78 +171,48 @@ export class AudioLog {
     this.#tellReaders();
   }
 
-  /** Lets go of what they have all read by then, and asks for more where that was not enough for one of them. */
+  /** Lets go of what they have all read by then and nobody may need, and asks for more where that was not enough for one of them. */
   #tellReaders(): void {
     for (const reader of this.#readers) reader.look();
     this.#trim();
+    this.#entries.settle(this.#readBefore);
     for (const reader of this.#readers) if (reader.isWaiting) this.#ask();
   }
 
   #append(input: TranscriptionInput): void {
-    this.#pushAudio(input.type === "audio" ? this.#samples.read(input.data) : this.#samples.end());
-    if (input.type === "end-turn") this.#push({ type: "end-turn", start: this.#heard, frames: 0, data: noBytes });
-    if (input.type === "silence")
-      this.#pushFrames("silence", Math.round((input.durationMs * this.#rate) / 1000), noBytes);
+    this.#entries.pushAudio(input.type === "audio" ? this.#samples.read(input.data) : this.#samples.end());
+    if (input.type === "end-turn") this.#entries.pushEndTurn();
+    if (input.type === "silence") this.#entries.pushSilence(Math.round((input.durationMs * this.#rate) / 1000));
   }
 
   #end(): void {
-    this.#pushAudio(this.#samples.end());
+    this.#entries.pushAudio(this.#samples.end());
     this.#ended = true;
-  }
-
-  #pushAudio(data: Uint8Array): void {
-    this.#pushFrames("audio", data.length / this.#frameBytes, data);
-  }
-
-  /** In pieces, so that a turn's end is found where it is and not at the end of a long message. */
-  #pushFrames(type: "audio" | "silence", frames: number, data: Uint8Array): void {
-    const piece = Math.ceil((this.#rate * pieceMs) / 1000);
-    for (let at = 0; at < frames; at += piece) {
-      const count = Math.min(piece, frames - at);
-      const bytes = count === frames ? data : data.subarray(at * this.#frameBytes, (at + count) * this.#frameBytes);
-      this.#push({ type, start: this.#heard, frames: count, data: bytes });
-    }
-  }
-
-  #push(entry: Entry): void {
-    this.#entries.push(entry);
-    this.#heard += entry.frames;
   }
 
   #trim(): void {
     if (this.#keeping === "all") return;
     const recent = (recentMs * this.#rate) / 1000;
     const max = this.#keeping === "recent" ? Math.min(recent, this.#maxFrames) : this.#maxFrames;
-    while (this.#firstIsRead() && this.#keptFrames > max) this.#dropFirst();
+    while (this.#firstIsRead() && this.#keptFrames > max) this.#entries.dropFirst();
   }
 
   get #keptFrames(): number {
-    return this.#heard - (this.#entries[0]?.start ?? this.#heard);
+    return this.#entries.heardFrames - this.#entries.startFrame;
   }
 
   get #maxFrames(): number {
     return (this.#options.maxKeptMs * this.#rate) / 1000;
   }
 
-  /** Whether every reader is past the first entry. */
   #firstIsRead(): boolean {
-    if (this.#entries.length === 0) return false;
-    for (const { place } of this.#readers) if (place <= this.#first) return false;
-    return true;
+    return this.#entries.first < this.#readBefore;
   }
 
-  #dropFirst(): void {
-    this.#entries.shift();
-    this.#first++;
+  /** Every reader is past the entries before this number. */
+  get #readBefore(): number {
+    let number = this.#entries.end;
+    for (const { place } of this.#readers) number = Math.min(number, place);
+    return number;
   }
-}
-
-function endOf(entry: Entry | undefined): number {
-  return entry ? entry.start + entry.frames : Number.POSITIVE_INFINITY;
-}
-
-function cutFront(entry: Entry, start: number, frameBytes: number): Entry {
-  const frames = entry.start + entry.frames - start;
-  const data = entry.type === "audio" ? entry.data.subarray(entry.data.length - frames * frameBytes) : entry.data;
-  return { ...entry, start, frames, data };
 }

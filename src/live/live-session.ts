@@ -7,8 +7,9 @@ import type { LiveEvent, LiveInput, LiveTranscriptionRequest, TurnDetection } fr
 import type { ReadyTarget } from "../routing/plan.ts";
 import { Outbox } from "../streams/outbox.ts";
 import { linkedController } from "../streams/signals.ts";
-import type { AudioLog, AudioReader, LogItem } from "./audio-log.ts";
+import type { AudioLog, AudioReader } from "./audio-log.ts";
 import { Debts, owingRoom, whileOwing } from "./debts.ts";
+import type { LogItem } from "./log-entries.ts";
 import { bytesPerFrame } from "./sample-reader.ts";
 import { SessionClock } from "./session-clock.ts";
 import type { SessionEvent } from "./session-event.ts";
