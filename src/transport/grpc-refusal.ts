@@ -4,7 +4,7 @@ import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { encodeGrpcMessage } from "./connect.ts";
 import { headerOf, type NodeRequest, type NodeResponse } from "./node-http.ts";
 
-const grpc = /^application\/grpc(?:-web)?(?:\+\w+)?(?: *;|$)/i;
+const grpc = /^application\/grpc(?:-web(?:-text)?)?(?:\+\w+)?(?: *;|$)/i;
 
 /**
  * Answers a gRPC or gRPC-Web request that is no call of ours in its own protocol: HTTP status 200, and the status where trailers

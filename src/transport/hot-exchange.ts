@@ -8,11 +8,14 @@ import {
 } from "node:http2";
 import type { Readable } from "node:stream";
 import { drained } from "../streams/drained.ts";
+import type { HotFace } from "./hot-face.ts";
 import { remoteAddressOf } from "./node-http.ts";
 
 /** One request and its answer on the hot path, over either version of HTTP. */
 export interface HotExchange {
   readonly httpVersion: 1 | 2;
+  /** How it is spoken, where its content type alone does not say. */
+  readonly face?: HotFace;
   readonly path: string;
   readonly httpMethod: string | undefined;
   readonly headers: IncomingHttpHeaders;

@@ -47,7 +47,7 @@ export function createHotPath(options: HotPathOptions): ServeExchange {
   const codecs = createCodecs(options.registry);
   return (exchange) => {
     const method = options.dispatcher.find(exchange.path);
-    const face = method && hotFaceOf(exchange, method.desc);
+    const face = method && (exchange.face ?? hotFaceOf(exchange, method.desc));
     if (!method || !face) return false;
     const requestId = assignRequestId(exchange);
     const call = startCall(exchange, { method, face, requestId });

@@ -26,6 +26,7 @@ import { servePlain } from "./plain.ts";
 import { type ExplainError, sendError, sendJson, sendRefusal } from "./refusal.ts";
 import { assignRequestId } from "./request-id.ts";
 import type { ServiceRoute } from "./service-route.ts";
+import { webTextExchange } from "./web-text-exchange.ts";
 
 export interface HttpHandlerOptions {
   readonly routes: readonly ServiceRoute[];
@@ -91,6 +92,10 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
   });
   const isOn = options.hotPath !== false;
   const handleStream: ServeStream = (stream, headers) => isOn && hotPath(new Http2Exchange(stream, headers));
+  const serveText = (request: NodeRequest, response: NodeResponse): boolean => {
+    const exchange = webTextExchange(request, response);
+    return exchange !== undefined && hotPath(exchange);
+  };
   const serveHot = (request: NodeRequest, response: NodeResponse): boolean =>
     isOn &&
     request instanceof IncomingMessage &&
@@ -104,7 +109,7 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
     if (outcome === "refused") throw originRefused(headerOf(request, "origin"));
     const path = pathOf(request);
     const method = dispatcher.find(path);
-    if (method) serveHot(request, response) || serveMethod(incoming, method);
+    if (method) serveHot(request, response) || serveText(request, response) || serveMethod(incoming, method);
     else if (path === "/ping") sendJson(response, 200, '{"status":"ok"}');
     else refuseUnknown(incoming, options.explainError(nothingAt(path), incoming.requestId));
   };
