@@ -41,7 +41,14 @@ export interface MessageMapping {
 export function toWireMessages(request: ChatRequest, mapping: MessageMapping): WireMessage[] {
   const { instructions, messages } = request;
   const system = instructions === "" ? [] : [systemMessage(instructions, mapping.dialect)];
-  return [...system, ...messages.flatMap((message, index) => toWire(message, `messages[${index}]`, mapping))];
+  const said = messages.flatMap((message, index) => toWire(message, `messages[${index}]`, mapping));
+  return [...system, ...(mapping.dialect.answersTools ? said.flatMap(afterAnswer) : said)];
+}
+
+/** "Unexpected role 'user' after role 'tool'": Mistral's models want to have spoken in between. */
+function afterAnswer(message: WireMessage, index: number, said: readonly WireMessage[]): readonly WireMessage[] {
+  const isTold = message.role === "user" && said[index - 1]?.role === "tool";
+  return isTold ? [{ role: "assistant", content: "OK." }, message] : [message];
 }
 
 function toWire(message: Message, field: string, mapping: MessageMapping): readonly WireMessage[] {

@@ -32,7 +32,7 @@ export interface Dialect {
   readonly maxTemperature?: number;
   /** 0: there are none. */
   readonly maxStopSequences: number;
-  /** The same dialect as the model that is asked speaks it, where a vendor's models differ in what they refuse. */
+  /** The same dialect for one call, where a vendor's models differ in what they refuse, or refuse things together. */
   readonly ofModel?: (dialect: Dialect, request: ChatRequest) => Dialect;
   /** Whether usage has to be asked for, with `stream_options`; others refuse the field, or report it anyway. */
   readonly asksForUsage: boolean;
@@ -40,6 +40,8 @@ export interface Dialect {
   readonly systemRole: "system" | "developer";
   /** Whether messages may carry a `name`. */
   readonly messageNames: boolean;
+  /** Whether the assistant has to speak after the results of tools, before the user does. */
+  readonly answersTools?: boolean;
   readonly content: ContentDialect;
   readonly output: {
     readonly jsonSchema: boolean;

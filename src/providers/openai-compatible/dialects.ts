@@ -1,4 +1,5 @@
 import type { JsonObject } from "../../core/json.ts";
+import { asDeepSeekSpeaks } from "./deepseek-dialect.ts";
 import type { Dialect, ToolCallIds } from "./dialect.ts";
 import { asMistralSpeaks } from "./mistral-dialect.ts";
 import { asOpenAIModelSpeaks } from "./openai-dialect.ts";
@@ -134,6 +135,7 @@ const deepseek: Dialect = {
   ...generic,
   name: "deepseek",
   hosts: ["api.deepseek.com"],
+  ofModel: asDeepSeekSpeaks,
   parameters: { ...sampling, ...penalties, maxOutputTokens: "max_tokens" },
   maxStopSequences: 16,
   // api-docs.deepseek.com/guides/thinking_mode: on by default; after a tool call its text has to come back, else 400.
@@ -177,6 +179,7 @@ const mistral: Dialect = {
     answerFields: [],
   },
   messageNames: false,
+  answersTools: true,
   content: { images: true, audioFormats: ["wav", "mp3"], files: "document_url", fileAddresses: true },
   // "Tool call id was … but must be a-z, A-Z, 0-9, with a length of 9."
   tools: { strict: true, parallelOption: true, ids: { pattern: /^[a-zA-Z0-9]{9}$/, length: 9 } },

@@ -135,6 +135,21 @@ describe("options", () => {
     });
   });
 
+  test("DeepSeek does not think where it has to call a tool, which it refuses otherwise", () => {
+    const off = { thinking: { type: "disabled" } };
+    const forced = { tools: functions, toolChoice: { mode: "required", toolNames: [] } } as const;
+    const outputFormat = { type: "json-schema", name: "reply", schemaJson: "{}" } as const;
+    const clamped = "option-clamped config.generation.reasoning";
+    expect(bodyFor("deepseek", forced)).toMatchObject(off);
+    expect(warningsFor("deepseek", forced)).toEqual([clamped]);
+    expect(bodyFor("deepseek", { outputFormat })).toMatchObject(off);
+    expect(warningsFor("deepseek", { outputFormat })).toContain(clamped);
+    expect(bodyFor("deepseek", { tools: functions })).not.toHaveProperty("thinking");
+    const quiet = { ...forced, generation: generation({ reasoning: { hidden: false, effort: "disabled" } }) };
+    expect(bodyFor("deepseek", quiet)).toMatchObject(off);
+    expect(warningsFor("deepseek", quiet)).toEqual([]);
+  });
+
   test("Grok that reasons has neither stop sequences nor penalties", () => {
     const asked = generation({ stopSequences: ["x"], presencePenalty: 1, frequencyPenalty: 1, temperature: 0 });
     const { model: _, messages: __, ...options } = bodyFor("xai", { model: "grok-4.5", generation: asked });
@@ -480,12 +495,31 @@ describe("structured output", () => {
   test("without such a mode the schema is a tool, with a warning", () => {
     const call = requestFor("deepseek", { outputFormat: format(open) });
     expect(call.answerTool).toBe("output");
-    expect(call.warnings).toMatchObject([{ code: "output-format-emulated", field: "config.outputFormat.jsonSchema" }]);
+    expect(call.warnings).toMatchObject([
+      { code: "output-format-emulated", field: "config.outputFormat.jsonSchema" },
+      { code: "option-clamped", field: "config.generation.reasoning" },
+    ]);
     expect(JSON.parse(writeJson(call.body))).toMatchObject({
       tool_choice: "required",
       tools: [{ type: "function", function: { name: "output", parameters: JSON.parse(open) } }],
     });
   });
+});
+
+test("a user does not speak right after a tool where the assistant has to", () => {
+  const image = media("image/png", { data: new Uint8Array([1]) });
+  const shown = image.type === "media" ? [image.media] : [];
+  const messages = [
+    user({ type: "text", text: "Go" }),
+    assistant(call("a23456789", "f", "{}")),
+    result("a23456789", { media: shown }),
+    assistant({ type: "text", text: "So." }),
+    user({ type: "text", text: "And?" }),
+  ];
+  const roles = (name: Name) => bodyFor(name, { messages }).messages.map(({ role }: { role: string }) => role);
+  const asked = ["user", "assistant", "tool"];
+  expect(roles("mistral")).toEqual([...asked, "assistant", "user", "assistant", "user"]);
+  expect(roles("openai")).toEqual([...asked, "user", "assistant", "user"]);
 });
 
 describe("where a form of the answer and tools exclude each other", () => {
