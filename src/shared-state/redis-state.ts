@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { createClient } from "@redis/client";
+import { createClient, ErrorReply } from "@redis/client";
 import type { Secret } from "../core/secret.ts";
 import type { OpenBreaker, RateLimits, RateRefusal } from "../core/shared-state.ts";
 import {
@@ -89,13 +89,14 @@ export class RedisState implements StateDriver {
   async claimProbe(name: string): Promise<boolean> {
     const { holder } = this.#options;
     const claim = ["SET", this.#key("probe", name), holder, "NX", "PX", String(probeClaimMs)];
-    return (await this.#connected().sendCommand<unknown>(claim)) !== null;
+    return (await this.#send(claim)) !== null;
   }
 
   async revive(): Promise<void> {
     if (!this.#client?.isReady || this.#silent) await this.#connect();
     this.#silent = true;
-    await this.#connected().sendCommand<unknown>(["PING"]);
+    // A replica, and one that is full, answer a PING and take nothing.
+    await this.#connected().sendCommand<unknown>(["SET", this.#key("alive", this.#options.holder), "1", "PX", "1"]);
     this.#silent = false;
   }
 
@@ -127,14 +128,27 @@ export class RedisState implements StateDriver {
 
   /** By its hash, and in full where Redis does not know it yet. */
   async #run({ source, sha }: RedisScript, keys: readonly string[], args: readonly string[]): Promise<unknown> {
-    const client = this.#connected();
     const rest = [String(keys.length), ...keys, ...args];
     try {
-      return await client.sendCommand<unknown>(["EVALSHA", sha, ...rest]);
+      return await this.#connected().sendCommand<unknown>(["EVALSHA", sha, ...rest]);
     } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
-      return await client.sendCommand<unknown>(["EVAL", source, ...rest]);
+      if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw this.#refused(error);
+      return await this.#send(["EVAL", source, ...rest]);
     }
+  }
+
+  async #send(command: readonly string[]): Promise<unknown> {
+    try {
+      return await this.#connected().sendCommand<unknown>([...command]);
+    } catch (error) {
+      throw this.#refused(error);
+    }
+  }
+
+  /** What Redis refuses once it refuses until somebody mends it: it is a replica now, full, or does not let this user. */
+  #refused(error: unknown): unknown {
+    if (error instanceof ErrorReply) this.#options.onLost(reasonOf(error));
+    return error;
   }
 
   #key(kind: string, name = ""): string {

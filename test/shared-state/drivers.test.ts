@@ -70,6 +70,30 @@ describeWith(redisServer, "the counts in Redis", () => {
     for (const key of keys) expect(await redis.command("PTTL", key)).toBeGreaterThan(0);
   });
 
+  const refusing: readonly (readonly [what: string, begin: readonly string[], end: readonly string[], word: RegExp])[] =
+    [
+      ["is a replica", ["REPLICAOF", "127.0.0.1", "1"], ["REPLICAOF", "NO", "ONE"], /^READONLY/],
+      ["is full", ["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"], /^OOM/],
+    ];
+  test.each(refusing)(
+    "are lost as soon as Redis says that it %s, and back when it is not",
+    async (_, begin, end, word) => {
+      const lost: string[] = [];
+      const said = { prefix: "test:", holder: "one", leaseMs, onLost: (reason: string) => lost.push(reason) };
+      const state = new RedisState({ url: new Secret(redis.url), ...said });
+      opened.push(state);
+      await state.revive();
+      await redis.command(...begin);
+      await expect(state.take("bearer", { requestsPerMinute: 5 })).rejects.toThrow(word);
+      expect(lost).toEqual([expect.stringMatching(word)]);
+      await expect(state.revive()).rejects.toThrow(word);
+      await redis.command(...end);
+      await state.revive();
+      expect(await state.take("bearer", { requestsPerMinute: 5 })).toBeUndefined();
+      expect(lost).toHaveLength(1);
+    },
+  );
+
   test("go on when Redis has forgotten the scripts", async () => {
     const state = await open("one");
     await redis.command("SCRIPT", "FLUSH");
