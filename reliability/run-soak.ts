@@ -24,6 +24,8 @@ export interface SoakFigures {
   readonly residentBytes: { readonly warm: number; readonly end: number };
   /** The same a minute after the load has ended: at the end of the warm-up, and at the end. */
   readonly atRest: { readonly warm: number; readonly end: number; readonly slopeBytesPerHour: number };
+  /** What its objects take at rest, without the pages that are kept for more of them: what leaks is in here. */
+  readonly heapAtRest: { readonly warm: number; readonly end: number; readonly slopeBytesPerHour: number };
   /** What a burst of ten times as many streams added, the share of it that was given back, and after how long. */
   readonly burst: { readonly growthBytes: number; readonly givenBack: number; readonly tookMs: number };
 }
@@ -76,15 +78,37 @@ export async function runSoak(gateway: FaultGateway, run: SoakRun): Promise<Soak
     ...tally,
     slopeBytesPerHour: slopePerHour(last),
     residentBytes: { warm: last[0]?.bytes ?? 0, end: last.at(-1)?.bytes ?? 0 },
-    atRest: { warm: warm.bytes, end: end.bytes, slopeBytesPerHour: slopePerHour([warm, end]) },
+    atRest: between(warm.resident, end.resident),
+    heapAtRest: between(warm.heap, end.heap),
     burst,
   };
 }
 
+function between(warm: MemorySample, end: MemorySample): SoakFigures["atRest"] {
+  return { warm: warm.bytes, end: end.bytes, slopeBytesPerHour: slopePerHour([warm, end]) };
+}
+
+interface Rest {
+  readonly resident: MemorySample;
+  readonly heap: MemorySample;
+}
+
 /** What stays when there is little to do for a while: under load memory is as much as the highest wave there was. */
-async function atRest(gateway: FaultGateway, milliseconds: number): Promise<MemorySample> {
+async function atRest(gateway: FaultGateway, milliseconds: number): Promise<Rest> {
   await wait(Math.min(60_000, milliseconds / 4));
-  return { atMs: performance.now(), bytes: gateway.residentBytes() };
+  const atMs = performance.now();
+  return {
+    resident: { atMs, bytes: gateway.residentBytes() },
+    heap: { atMs, bytes: await heapBytes(gateway) },
+  };
+}
+
+/** As the gateway itself tells. */
+async function heapBytes({ url }: FaultGateway): Promise<number> {
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  const [, bytes] = /^v8js_memory_heap_used_bytes(?:\{.*\})? (\S+)$/m.exec(metrics) ?? [];
+  if (bytes === undefined) throw new Error("the metrics tell nothing of the heap");
+  return Number(bytes);
 }
 
 function faceAt(faces: readonly ClientFace[], i: number): ClientFace {

@@ -22,6 +22,7 @@ function findingsOf({
   slopeBytesPerHour,
   residentBytes,
   atRest,
+  heapAtRest,
   burst,
 }: SoakFigures): Finding[] {
   const { warm, end } = residentBytes;
@@ -43,6 +44,12 @@ function findingsOf({
       goal: "< 1 MiB/h",
       measured: `${mebibytes(atRest.slopeBytesPerHour)}/h; ${mebibytes(atRest.warm)} when warm, ${mebibytes(atRest.end)} at the end`,
       isMet: atRest.slopeBytesPerHour < 2 ** 20,
+    },
+    {
+      what: "its heap at the same times: what its objects take",
+      goal: "< 1 MiB/h",
+      measured: `${mebibytes(heapAtRest.slopeBytesPerHour)}/h; ${mebibytes(heapAtRest.warm)} when warm, ${mebibytes(heapAtRest.end)} at the end`,
+      isMet: heapAtRest.slopeBytesPerHour < 2 ** 20,
     },
     {
       what: `burst of ${streamsAtOnce * 10} streams`,
