@@ -1,5 +1,6 @@
 import type { ContextKey, ContextValues } from "@connectrpc/connect";
 import type { Logger } from "pino";
+import type { CallerInfo } from "../../gen/livellm/v1/common_pb.ts";
 import { principalKey } from "../access/principal.ts";
 import type { ErrorCode } from "../core/error.ts";
 import type { TriedTarget } from "../telemetry/observation.ts";
@@ -30,13 +31,23 @@ export function logCalls(logger: Logger, originKey: ContextKey<CallOrigin>): Wat
           face,
           ...routeTaken(observation?.tried ?? []),
           ...tokenOf(request.contextValues),
-          ...(caller?.app && { app: caller.app }),
-          ...(caller?.clientId && { clientId: caller.clientId }),
-          ...(caller?.sessionId && { sessionId: caller.sessionId }),
+          ...(caller && saidOf(caller)),
         };
         logger[levelOf(request.service.typeName, code)](line, "rpc");
       },
     };
+  };
+}
+
+/** What the caller says of itself: the contract has it copied into logs. */
+function saidOf({ app, clientId, sessionId, userId, device, labels }: CallerInfo): object {
+  return {
+    ...(app && { app }),
+    ...(clientId && { clientId }),
+    ...(sessionId && { sessionId }),
+    ...(userId && { userId }),
+    ...(device && { device }),
+    ...(Object.keys(labels).length > 0 && { labels }),
   };
 }
 

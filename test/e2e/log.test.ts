@@ -43,6 +43,14 @@ test("what livellm's clients call their project is the app of their calls", asyn
   expect(await gateway.logged("rpc")).toMatchObject({ rpc: "livellm.v1.AgentService/Run", app: "help desk" });
 });
 
+test("a line has all that the caller says of itself", async () => {
+  const gateway = await startGateway();
+  const caller = { userId: "user 1", device: "ios", labels: { team: "voice" } };
+  await callJson(gateway.url, "AgentService/Run", { ...echoRequest("hi"), caller }, { "x-app": "an app" });
+  expect(await gateway.logged("rpc")).toMatchObject({ app: "an app", ...caller });
+  await gateway.stop();
+});
+
 test("a line says who answered and what was tried, and of a failure why, without a word of what was said", async () => {
   const gateway = await startGateway();
   const failing = { provider: "local", model: "echo", options: { fail_before: "rate_limited" } };
