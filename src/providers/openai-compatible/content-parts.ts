@@ -1,7 +1,7 @@
 import type { ChatCompletionContentPart } from "openai/resources/chat/completions";
 import type { Media, MediaPart, TextPart } from "../../core/chat.ts";
 import type { ContentDialect } from "./dialect.ts";
-import { base64, isWebAddress, kindOfMedia, toUrl } from "./media.ts";
+import { base64, fileNameOf, isWebAddress, kindOfMedia, toUrl } from "./media.ts";
 import { unsupported } from "./unsupported.ts";
 
 /** A piece of a user's message: OpenAI's, and what other vendors add. */
@@ -53,5 +53,5 @@ function toFilePart(media: Media, field: string, { files, fileAddresses }: Conte
   if (!media.data && !fileAddresses) throw unsupported(field, "this provider takes files as data, not as an address");
   const url = toUrl(media);
   if (files === "document_url") return { type: "document_url", document_url: url };
-  return { type: "file", file: { filename: media.filename || "file", file_data: url } };
+  return { type: "file", file: { filename: fileNameOf(media), file_data: url } };
 }

@@ -14,16 +14,39 @@ function typeByExtension(uri: string): string {
   return types[extension] ?? "image/*";
 }
 
-const types: Readonly<Record<string, string>> = {
+const office = "application/vnd.openxmlformats-officedocument";
+
+const documents: Readonly<Record<string, string>> = {
   pdf: "application/pdf",
   txt: "text/plain",
   csv: "text/csv",
-  docx: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+  md: "text/markdown",
+  html: "text/html",
+  xml: "application/xml",
+  json: "application/json",
+  rtf: "application/rtf",
+  doc: "application/msword",
+  docx: `${office}.wordprocessingml.document`,
+  pptx: `${office}.presentationml.presentation`,
+  xls: "application/vnd.ms-excel",
+  xlsx: `${office}.spreadsheetml.sheet`,
+};
+
+const types: Readonly<Record<string, string>> = {
+  ...documents,
   mp3: "audio/mpeg",
   wav: "audio/wav",
   mp4: "video/mp4",
   webm: "video/webm",
 };
+
+/** A file's name: servers know files by their endings, and refuse those without. */
+export function fileNameOf({ filename = "", mimeType }: Media): string {
+  if (/\.[a-z0-9]{2,5}$/i.test(filename)) return filename;
+  const [type] = mimeType.split(";", 1);
+  const extension = Object.entries(documents).find(([, known]) => known === type)?.[0];
+  return `${filename || "file"}.${extension ?? "txt"}`;
+}
 
 export function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");

@@ -1,6 +1,6 @@
 import type { ResponseInputContent, ResponseInputFile, ResponseInputImage } from "openai/resources/responses/responses";
 import type { Media, MediaPart, TextPart } from "../../core/chat.ts";
-import { isWebAddress, kindOfMedia, toUrl } from "../openai-compatible/media.ts";
+import { fileNameOf, isWebAddress, kindOfMedia, toUrl } from "../openai-compatible/media.ts";
 import { unsupported } from "../openai-compatible/unsupported.ts";
 
 /** Maps a user's text or media; throws `unsupported`, naming `field`, for what the Responses API does not take. */
@@ -15,10 +15,5 @@ export function toInputMedia(media: Media, field: string): ResponseInputImage | 
   if (kind === "audio" || kind === "video") throw unsupported(field, `the Responses API takes no ${kind}`);
   if (kind === "image") return { type: "input_image", image_url: toUrl(media), detail: "auto" };
   if (!media.data) return { type: "input_file", file_url: media.uri };
-  return { type: "input_file", filename: media.filename || defaultName(media.mimeType), file_data: toUrl(media) };
-}
-
-/** The extension has to be there, or the file is refused. */
-function defaultName(mimeType: string): string {
-  return mimeType === "application/pdf" ? "file.pdf" : "file.txt";
+  return { type: "input_file", filename: fileNameOf(media), file_data: toUrl(media) };
 }

@@ -349,6 +349,19 @@ describe("content", () => {
   const contentFor = (name: Name, ...parts: Parameters<typeof user>) =>
     bodyFor(name, { messages: [user(...parts)] }).messages[0].content;
 
+  test.each([
+    ["application/pdf", "", "file.pdf"],
+    ["application/pdf", "report", "report.pdf"],
+    ["text/csv;charset=utf-8", "", "file.csv"],
+    ["application/vnd.openxmlformats-officedocument.wordprocessingml.document", "", "file.docx"],
+    ["application/x-new", "", "file.txt"],
+    ["text/plain", "main.rs", "main.rs"],
+  ])("a file of type %s called %j is sent as %s: those without an ending are refused", (mimeType, filename, name) => {
+    const part = media(mimeType, { data: new Uint8Array([1]), filename });
+    const [{ content }] = bodyFor("openai", { messages: [user(part)] }).messages;
+    expect(content[0].file.filename).toBe(name);
+  });
+
   test("images, sound, documents and video as each vendor takes them", () => {
     expect(contentFor("openai", media("image/png", { data }))).toEqual([
       { type: "image_url", image_url: { url: "data:image/png;base64,AQID" } },
