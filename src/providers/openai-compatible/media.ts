@@ -67,6 +67,15 @@ export function fromUrl(url: string): Media {
   if (!match) return { uri: url, mimeType: "" };
   const [head, mimeType = "", encoding] = match;
   const text = url.slice(head.length);
-  const data = encoding ? Buffer.from(text, "base64") : Buffer.from(decodeURIComponent(text), "utf8");
+  const data = encoding ? Buffer.from(text, "base64") : Buffer.from(decoded(text), "utf8");
   return { data, mimeType: mimeType || "text/plain" };
+}
+
+/** As browsers do with a `%` that stands for nothing: it stays. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

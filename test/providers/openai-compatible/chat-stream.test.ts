@@ -270,6 +270,14 @@ describe("what an answer becomes", () => {
     expect(assemble(events).finished?.usage).toMatchObject({ outputTokens, reasoningTokens: 94 });
   });
 
+  test("an image that is not well written is an image all the same", async () => {
+    const images = [{ image_url: { url: "data:image/svg+xml,<svg width='100%'/>" } }];
+    const { events, error } = await answerTo([{ images }]);
+    expect(error).toBeUndefined();
+    const data = Buffer.from("<svg width='100%'/>");
+    expect(assemble(events).parts).toEqual([{ type: "media", media: { data, mimeType: "image/svg+xml" } }]);
+  });
+
   test("sources that come again with every chunk are told once", async () => {
     const citations = ["https://a.example", "https://b.example"];
     const chunk = (content: string, finish_reason: string | null) =>
