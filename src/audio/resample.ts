@@ -27,8 +27,9 @@ class PolyphaseResampler implements Resampler {
   readonly #up: number;
   readonly #down: number;
   readonly #filter: PolyphaseFilter;
-  #window: Float32Array;
-  #filled = 0;
+  /** What the next outputs need of the inputs so far. */
+  readonly #tail: Float32Array;
+  #tailLength = 0;
   #start = 0;
   #phase = 0;
 
@@ -37,15 +38,15 @@ class PolyphaseResampler implements Resampler {
     this.#up = toHertz / divisor;
     this.#down = fromHertz / divisor;
     this.#filter = designLowPass(this.#up, this.#down);
-    this.#window = new Float32Array(this.#filter.taps * 2);
+    this.#tail = new Float32Array(this.#filter.taps);
     this.#reset();
   }
 
   push(samples: Float32Array): Float32Array {
-    this.#append(samples);
-    const output = this.#outputs(this.#outputsReady());
+    const window = this.#windowWith(samples);
+    const output = this.#outputs(this.#outputsIn(window.length), window);
     this.#advance(output.length);
-    this.#forget();
+    this.#keepTail(window);
     return output;
   }
 
@@ -58,39 +59,35 @@ class PolyphaseResampler implements Resampler {
 
   /** Silence before the beginning, so that the first output lies on the first input. */
   #reset(): void {
-    this.#filled = this.#filter.taps / 2 - 1;
-    this.#window.fill(0);
+    this.#tailLength = this.#filter.taps / 2 - 1;
+    this.#tail.fill(0);
     this.#start = 0;
     this.#phase = 0;
   }
 
-  #append(samples: Float32Array): void {
-    const needed = this.#filled + samples.length;
-    if (needed > this.#window.length) {
-      const larger = new Float32Array(needed * 2);
-      larger.set(this.#window.subarray(0, this.#filled));
-      this.#window = larger;
-    }
-    this.#window.set(samples, this.#filled);
-    this.#filled = needed;
+  #windowWith(samples: Float32Array): Float32Array {
+    const length = this.#tailLength + samples.length;
+    const window = sampleKernel ? sampleKernel.lendWindow(length) : new Float32Array(length);
+    window.set(this.#tail.subarray(0, this.#tailLength));
+    window.set(samples, this.#tailLength);
+    return window;
   }
 
-  #outputsReady(): number {
-    const room = this.#filled - this.#filter.taps - this.#start;
+  #outputsIn(length: number): number {
+    const room = length - this.#filter.taps - this.#start;
     return room < 0 ? 0 : Math.floor((room * this.#up + this.#up - 1 - this.#phase) / this.#down) + 1;
   }
 
-  #outputs(count: number): Float32Array {
-    const [filter, up, down, window] = [this.#filter, this.#up, this.#down, this.#window];
-    if (filter.rowCount !== up) return Float32Array.from({ length: count }, (_, i) => this.#between(i));
-    if (!sampleKernel?.takes(filter)) return this.#byRows(new Float32Array(count));
+  #outputs(count: number, window: Float32Array): Float32Array {
+    const [filter, up, down] = [this.#filter, this.#up, this.#down];
+    if (filter.rowCount !== up) return Float32Array.from({ length: count }, (_, i) => this.#between(i, window));
+    if (!sampleKernel?.takes(filter)) return this.#byRows(new Float32Array(count), window);
     return sampleKernel.filter(count, { filter, up, down, window, start: this.#start, phase: this.#phase });
   }
 
   /** Every `up`-th output uses the same row of the filter, and lies `down` inputs behind the one before. */
-  #byRows(output: Float32Array): Float32Array {
+  #byRows(output: Float32Array, window: Float32Array): Float32Array {
     const { taps, rows } = this.#filter;
-    const window = this.#window;
     for (let first = 0; first < Math.min(this.#up, output.length); first++) {
       const { start, phase } = this.#placeOf(first);
       const coefficients = rows.subarray(phase * taps, (phase + 1) * taps);
@@ -100,12 +97,12 @@ class PolyphaseResampler implements Resampler {
   }
 
   /** For ratios with more phases than the filter has rows. */
-  #between(index: number): number {
+  #between(index: number, window: Float32Array): number {
     const { taps, rows, rowCount } = this.#filter;
     const { start, phase } = this.#placeOf(index);
     const place = (phase * rowCount) / this.#up;
     const row = Math.floor(place);
-    return blendedProduct(rows, { start: row * taps, taps, weight: place - row }, this.#window, start);
+    return blendedProduct(rows, { start: row * taps, taps, weight: place - row }, window, start);
   }
 
   #placeOf(index: number): { readonly start: number; readonly phase: number } {
@@ -119,10 +116,10 @@ class PolyphaseResampler implements Resampler {
     this.#phase = phase;
   }
 
-  #forget(): void {
-    const gone = Math.min(this.#start, this.#filled);
-    this.#window.copyWithin(0, gone, this.#filled);
-    this.#filled -= gone;
+  #keepTail(window: Float32Array): void {
+    const gone = Math.min(this.#start, window.length);
+    this.#tail.set(window.subarray(gone));
+    this.#tailLength = window.length - gone;
     this.#start -= gone;
   }
 }

@@ -33,8 +33,10 @@ export interface SampleKernel {
   filter(outputs: number, run: FilterRun): Float32Array;
   /** Samples as 16 bits little-endian, rounded and clipped; what is no number is silence. */
   toPcm(samples: Float32Array): Uint8Array;
-  /** Room for so many samples on their way to a filter, or to `toPcm`: on loan until it is asked for again. */
+  /** Room for so many samples on their way to a filter's window, or to `toPcm`: on loan until it is asked for again. */
   lend(samples: number): Float32Array;
+  /** Room for a filter's window, on loan alike. */
+  lendWindow(samples: number): Float32Array;
 }
 
 /** In samples, and where they lie in the memory. */
@@ -83,7 +85,11 @@ class WasmKernel implements SampleKernel {
   }
 
   lend(samples: number): Float32Array {
-    return samples <= blockRoom ? this.#floatsAt(lentAt, samples) : new Float32Array(samples);
+    return this.#lendAt(lentAt, samples);
+  }
+
+  lendWindow(samples: number): Float32Array {
+    return this.#lendAt(windowAt, samples);
   }
 
   toPcm(samples: Float32Array): Uint8Array {
@@ -106,11 +112,22 @@ class WasmKernel implements SampleKernel {
     if (outputs === 0) return this.#floatsAt(outputAt, 0);
     const { taps } = filter;
     const last = start + Math.floor((phase + (outputs - 1) * down) / up);
-    this.#floats.set(window.subarray(start, last + taps), windowAt / bytesOfFloat);
+    const from = this.#addressOf(window, start, last + taps);
     const end = outputAt + outputs * bytesOfFloat;
     const windowStep = Math.floor(down / up) * bytesOfFloat;
-    this.#functions.filterRows(outputAt, end, windowAt, taps * bytesOfFloat, phase, up, windowStep, down % up);
+    this.#functions.filterRows(outputAt, end, from, taps * bytesOfFloat, phase, up, windowStep, down % up);
     return this.#floatsAt(outputAt, outputs);
+  }
+
+  /** Where a part of a window lies that is here already, or is brought here. */
+  #addressOf(window: Float32Array, start: number, end: number): number {
+    if (window.buffer === this.#floats.buffer) return window.byteOffset + start * bytesOfFloat;
+    this.#floats.set(window.subarray(start, end), windowAt / bytesOfFloat);
+    return windowAt;
+  }
+
+  #lendAt(address: number, samples: number): Float32Array {
+    return samples <= blockRoom ? this.#floatsAt(address, samples) : new Float32Array(samples);
   }
 
   #floatsAt(address: number, length: number): Float32Array {
