@@ -201,7 +201,7 @@ async function live(extent: Extent): Promise<Found> {
       ...kibibytes(what, new Map([["livellm", sessionBytes / 1024]])),
     ],
     notes: [
-      "Live sessions: µ-law in by gRPC, PCM16 at 24,000 Hz out to a vendor's WebSocket in OpenAI's shape, frames of 100 ms in real time. The callers' rate is 16,000 Hz, because OpenAI takes µ-law of 8,000 Hz as it is and nothing would be left to convert.",
+      "Live sessions: µ-law in by gRPC, PCM16 at 24,000 Hz out to a vendor's WebSocket in OpenAI's shape, frames of 100 ms in real time; every two seconds a turn ends, and its words go back. The callers' rate is 16,000 Hz, because OpenAI takes µ-law of 8,000 Hz as it is and nothing would be left to convert.",
     ],
   };
 }

@@ -3,7 +3,7 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 
-/** A vendor of live transcription in OpenAI's shape that says nothing and counts frames, as cheaply as it can. */
+/** A vendor of live transcription in OpenAI's shape that ends a turn every two seconds and counts frames, as cheaply as it can. */
 export interface LiveVendor {
   /** For a provider of kind `openai`. */
   readonly baseUrl: string;
@@ -43,12 +43,34 @@ function accepting(key: string): string {
 
 function serveSession(socket: Duplex, onFrame: (session: number) => void): void {
   let session: number | undefined;
+  let frames = 0;
   const read = frameReader((payload) => {
-    if (session !== undefined) return onFrame(session);
+    if (session !== undefined) {
+      onFrame(session);
+      // Spread over the two seconds: callers begin together, and do not speak in chorus.
+      if ((session + ++frames) % framesOfTurn === 0) socket.write(turn(Math.ceil(frames / framesOfTurn), frames));
+      return;
+    }
     session = Number(/"bench":(\d+)/.exec(payload().toString())?.[1]);
     socket.write(textFrame(JSON.stringify({ type: "session.updated", session: { id: `sess_${session}` } })));
   });
   socket.on("data", read);
+}
+
+const frameMs = 100;
+const framesOfTurn = 20;
+
+/** What the server says when it has heard a turn end, and has written it down. */
+function turn(number: number, frames: number): Buffer {
+  const item_id = `item_${number}`;
+  const previous_item_id = number > 1 ? `item_${number - 1}` : null;
+  const completed = "conversation.item.input_audio_transcription.completed";
+  const events = [
+    { type: "input_audio_buffer.speech_stopped", item_id, audio_end_ms: frames * frameMs },
+    { type: "input_audio_buffer.committed", item_id, previous_item_id },
+    { type: completed, item_id, transcript: "two seconds of words" },
+  ];
+  return Buffer.concat(events.map((event) => textFrame(JSON.stringify(event))));
 }
 
 /** Tells of each message of a client's (RFC 6455, section 5.2); what is in it only where it is asked for. */
