@@ -66,6 +66,8 @@ function whatToDo({ code }: ConnectError, detail: ErrorDetail | undefined): read
     return ["set LIVELLM_TOKEN, or name a file that holds the token with --token-file"];
   if (code === Code.PermissionDenied && detail?.reason === Failure_Reason.PERMISSION_DENIED)
     return ["the token in use is not allowed to do this"];
+  if (detail?.fieldViolations.some(({ field, reason }) => field === "provider.apiKey" && reason === "REQUIRED"))
+    return ["--api-key-env names the variable of the environment that has the key, --api-key-file the file"];
   if (code === Code.NotFound) return ['"livellm models" and "livellm providers" list what there is'];
   return [];
 }

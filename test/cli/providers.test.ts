@@ -69,6 +69,11 @@ describe("livellm providers", () => {
     expect((await run("providers", "create", "x", "--kind", "openai", "--api-key-env", "NOT_SET")).code).toBe(2);
   });
 
+  test("says where a key is named that is missing", async () => {
+    const { code, stderr } = await run("providers", "create", "keyless", "--kind", "openai");
+    expect([code, stderr]).toEqual([1, expect.stringContaining("--api-key-env names the variable")]);
+  });
+
   test("asks them how they are, and ends with 1 when one is not well", async () => {
     const well = await run("providers", "check", "local", "--probe");
     expect([well.code, well.stdout]).toEqual([0, expect.stringMatching(/^local +healthy +\d+ ms$/m)]);
