@@ -169,11 +169,15 @@ function toOutputFields(
   return { fields: withAnswerTool(schema, tools), answerTool: schema.name };
 }
 
-/** Where the caller wants none of the tools called, the answer is the only one there is. */
+/**
+ * Where the caller wants none of the tools called, the answer is the only one there is; one that the caller wants called goes
+ * first, and the answer follows when its result is there.
+ */
 function withAnswerTool(schema: WireSchema, { tools = [], tool_choice }: ToolFields): ToolFields {
   const { name, description = "Gives the answer.", schema: parameters } = schema;
   const answer = { type: "function", function: { name, description, parameters } } as WireTool;
-  return { tools: tool_choice === "none" ? [answer] : [...tools, answer], tool_choice: "required" };
+  const choice = typeof tool_choice === "object" ? tool_choice : "required";
+  return { tools: tool_choice === "none" ? [answer] : [...tools, answer], tool_choice: choice };
 }
 
 function jsonObject(known: boolean): object {

@@ -545,6 +545,8 @@ describe("where a form of the answer and tools exclude each other", () => {
     expect(body).not.toHaveProperty("response_format");
     expect(body.tool_choice).toBe("required");
     expect(body.tools.map((tool: { function: { name: string } }) => tool.function.name)).toEqual(["f", "reply"]);
+    const first = bodyFor("groq", { outputFormat, tools, toolChoice: { mode: "required", toolNames: ["f"] } });
+    expect(first.tool_choice).toEqual({ type: "function", function: { name: "f" } });
     const alone = bodyFor("groq", { outputFormat, tools, toolChoice: { mode: "disabled", toolNames: [] } });
     expect(alone.tools.map((tool: { function: { name: string } }) => tool.function.name)).toEqual(["reply"]);
   });
