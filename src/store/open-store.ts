@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Kysely } from "kysely";
 import { LivellmError } from "../core/error.ts";
 import { databaseNamed } from "./database-url.ts";
 import type { OpenDatabase } from "./open-database.ts";
@@ -9,6 +10,7 @@ import { createSqlStore, type Store } from "./sql-store.ts";
 import { openSqliteInMemory } from "./sqlite.ts";
 import { openSqliteFile } from "./sqlite-file.ts";
 import type { StoreLog } from "./store-log.ts";
+import type { Tables } from "./tables.ts";
 
 export interface OpenStoreOptions {
   /** Where it says that the database is away, and that it is back; nowhere when unset. */
@@ -32,11 +34,17 @@ export async function openStore(databaseUrl: string, sealer: Sealer, options: Op
   const database = await openDatabase(databaseUrl, log);
   try {
     await prepared(database, { sealer, log, startTimeoutMs });
-    return await createSqlStore({ database, sealer, outage: createOutage({ ...database, log }), reconcileMs });
+    const outage = createOutage({ ...database, log, tryWriting: () => changeNothing(database.db) });
+    return await createSqlStore({ database, sealer, outage, reconcileMs });
   } catch (error) {
     await database.db.destroy();
     throw error;
   }
+}
+
+/** A database that takes no changes refuses this one too. */
+function changeNothing(db: Kysely<Tables>): Promise<unknown> {
+  return db.deleteFrom("token").where("id", "is", null).execute();
 }
 
 async function openDatabase(databaseUrl: string, log: StoreLog): Promise<OpenDatabase> {

@@ -7,6 +7,8 @@ export interface FailedQuery {
   readonly away: boolean;
   /** Whether that may pass by itself, as when the database starts. */
   readonly passes: boolean;
+  /** Whether it goes on to answer who only reads. */
+  readonly onlyReads?: boolean;
   /** What the database does, or cannot do, behind its name: `cannot be reached`. Without a word of what was to be written. */
   readonly reason: string;
 }
@@ -22,6 +24,8 @@ export interface OutageOptions {
   readonly name: string;
   readonly explain: (error: unknown) => FailedQuery;
   readonly log: StoreLog;
+  /** Writes nothing, and rejects as long as nothing can be written. */
+  readonly tryWriting: () => Promise<unknown>;
 }
 
 /** Knows whether the database is away, and tells the operator once when it goes, and once when it is back. */
@@ -32,11 +36,13 @@ export interface Outage {
   readonly close: () => void;
 }
 
-export function createOutage({ name, explain, log }: OutageOptions): Outage {
+export function createOutage({ name, explain, log, tryWriting }: OutageOptions): Outage {
   let since: number | undefined;
+  let onlyReads = false;
   let closed = false;
-  const failed = ({ away, reason }: FailedQuery) => {
+  const failed = ({ away, reason, ...failure }: FailedQuery) => {
     if (closed) return;
+    onlyReads ||= failure.onlyReads ?? false;
     if (!away) log.warn(`the database ${name} ${reason}`);
     if (!away || since !== undefined) return;
     since = performance.now();
@@ -45,12 +51,20 @@ export function createOutage({ name, explain, log }: OutageOptions): Outage {
         "them are refused until it is back, and it is tried again all the time",
     );
   };
-  const succeeded = () => {
+  const succeeded = async () => {
     if (since === undefined) return;
+    // What can be read tells nothing then.
+    if (onlyReads && !(await canWrite())) return;
     const seconds = ((performance.now() - since) / 1000).toFixed(1);
     since = undefined;
+    onlyReads = false;
     log.info(`the database ${name} is back after ${seconds} s`);
   };
+  const canWrite = () =>
+    tryWriting().then(
+      () => true,
+      () => false,
+    );
   return {
     away: () => since !== undefined,
     close: () => {
@@ -60,7 +74,7 @@ export function createOutage({ name, explain, log }: OutageOptions): Outage {
       if (closed) throw storeClosed();
       try {
         const result = await query();
-        succeeded();
+        await succeeded();
         return result;
       } catch (error) {
         if (error instanceof LivellmError) throw error;

@@ -9,12 +9,13 @@ import type { PostgresAddress } from "./postgres-address.ts";
 export function explainPostgres(error: unknown, address: PostgresAddress): FailedQuery {
   const code = codeOf(error);
   const reason = reasonByCode(code, address) ?? reasonByMessage(error);
-  if (reason !== undefined) return { away: true, passes: false, reason };
+  if (reason !== undefined) return { away: true, passes: false, onlyReads: code === readOnly, reason };
   if (!(error instanceof pg.DatabaseError)) return withoutAnswer(error, code);
   if (passing.test(code)) return { away: true, passes: true, reason: `does not take queries at the moment (${code})` };
   return { away: false, passes: false, reason: `has refused a query with ${code}${placeOf(error)}` };
 }
 
+const readOnly = "25006";
 /** Connections that break, resources that run out, a server that stops or starts. */
 const passing = /^(08|53|57P0[1-5])/;
 
@@ -26,7 +27,7 @@ function reasonByCode(code: string, { user, database }: PostgresAddress): string
     "42501":
       `does not give the user "${user}" the rights it needs: let it own its database, or ` +
       "grant create on schema public to it",
-    "25006": "is read-only: the address leads to a standby, or to a server that was demoted",
+    [readOnly]: "is read-only: the address leads to a standby, or to a server that was demoted",
     ...tlsReasons,
   };
   return reasons[code];

@@ -2,12 +2,13 @@ import type { FailedQuery } from "./outage.ts";
 import { FileMoved } from "./sqlite-place.ts";
 
 const busy = 5;
+const readOnly = 8;
 
 /** The primary codes of https://sqlite.org/rescode.html that tell of the file's surroundings, and not of a query. */
 const surroundings: ReadonlySet<number | undefined> = new Set([
   busy,
   6, // locked
-  8, // read only
+  readOnly,
   10, // input and output
   11, // corrupt
   13, // full
@@ -20,7 +21,12 @@ export function explainSqlite(error: unknown): FailedQuery {
   const words = error instanceof Error ? error.message : String(error);
   if (error instanceof FileMoved) return { away: true, passes: false, reason: words };
   const reason = `has refused a query: ${words}`;
-  return { away: surroundings.has(codeOf(error)), passes: isBusy(error), reason };
+  return {
+    away: surroundings.has(codeOf(error)),
+    passes: isBusy(error),
+    onlyReads: codeOf(error) === readOnly,
+    reason,
+  };
 }
 
 /** Whether another process is writing to the file just now. */

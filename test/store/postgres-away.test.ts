@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { chownSync } from "node:fs";
 import { inspect } from "node:util";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { openStore } from "../../src/store/open-store.ts";
 import { createSealer } from "../../src/store/sealing.ts";
 import type { StoreLog } from "../../src/store/store-log.ts";
@@ -115,6 +115,30 @@ describeWith(postgres, "PostgreSQL that cannot be used", () => {
     await told;
     await vi.waitFor(async () => expect(await one.list()).toHaveLength(1), 10_000);
     await Promise.all([one.close(), two.close()]);
+  });
+
+  it("says once that it takes no changes, and not that it is back while it can only be read", async () => {
+    const log = quietLog();
+    const store = await openStore(url, sealer, { log, reconcileMs: 3_600_000 });
+    const setReadOnly = async (value: "on" | "off") => {
+      await server.execute(`alter system set default_transaction_read_only = ${value}`);
+      await server.execute("select pg_reload_conf()");
+    };
+    onTestFinished(() => setReadOnly("off"));
+    await setReadOnly("on");
+    // A session takes it up between two queries.
+    const create = () => store.create(bareDraft(`p-${randomBytes(4).toString("hex")}`));
+    await vi.waitFor(() => expect(create()).rejects.toMatchObject({ code: "unavailable" }), 10_000);
+    for (let i = 0; i < 3; i++) await store.list();
+    expect([store.available(), log.info.mock.calls]).toEqual([false, []]);
+    expect(log.warn.mock.calls).toEqual([[expect.stringContaining("is read-only: the address leads to a standby")]]);
+    await setReadOnly("off");
+    await vi.waitFor(async () => {
+      await store.list();
+      expect(store.available()).toBe(true);
+    }, 10_000);
+    expect(log.info.mock.calls).toEqual([[expect.stringMatching(/ is back after [\d.]+ s$/)]]);
+    await store.close();
   });
 
   it("closes while it is away", async () => {
