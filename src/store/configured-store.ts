@@ -1,5 +1,5 @@
 import type { Secret } from "../core/secret.ts";
-import { dataFolderOf, isShared } from "./database-url.ts";
+import { databaseNamed, dataFolderOf, isShared } from "./database-url.ts";
 import { loadMasterKey, parseOldKeys } from "./master-key.ts";
 import { openStore } from "./open-store.ts";
 import { createSealer, type Sealer } from "./sealing.ts";
@@ -24,7 +24,9 @@ export async function openConfiguredStore(settings: StoreSettings, log: StoreLog
 async function configuredSealer(settings: StoreSettings, log: StoreLog): Promise<Sealer> {
   const { masterKey, oldMasterKeys } = settings;
   const databaseUrl = settings.databaseUrl.reveal();
-  const place = { dataFolder: dataFolderOf(databaseUrl), shared: isShared(databaseUrl) };
+  const named = databaseNamed(databaseUrl);
+  const databaseFile = named.kind === "sqlite" ? named.file : undefined;
+  const place = { dataFolder: dataFolderOf(databaseUrl), databaseFile, shared: isShared(databaseUrl) };
   const key = await loadMasterKey({ ...place, masterKeyHex: masterKey?.reveal() }, (message) => log.warn(message));
   return createSealer(key, parseOldKeys(oldMasterKeys.map((old) => old.reveal())));
 }

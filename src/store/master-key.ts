@@ -9,6 +9,8 @@ export interface MasterKeySource {
   readonly masterKeyHex?: string;
   /** Where `master.key` is kept; absent for a store in memory, whose key then lives as long as the process. */
   readonly dataFolder?: string;
+  /** The database that is in that folder, or will be. */
+  readonly databaseFile?: string;
   /** Whether servers elsewhere use the same database, so that all of them have to be given the same key. */
   readonly shared?: boolean;
 }
@@ -26,7 +28,36 @@ export async function loadMasterKey(source: MasterKeySource, warn: (message: str
   if (source.shared) throw sharedKeyMissing();
   if (source.dataFolder === undefined) return randomBytes(keyBytes);
   const file = path.join(source.dataFolder, "master.key");
-  return (await readKeyFile(file, warn)) ?? (await makeKeyFile(file, warn));
+  return (await readKeyFile(file, warn)) ?? (await makeFirstKey(file, source, warn));
+}
+
+/** Not for a database that is there already: a new key opens nothing of it, and would be taken for the right one later. */
+async function makeFirstKey(
+  file: string,
+  { databaseFile }: MasterKeySource,
+  warn: (message: string) => void,
+): Promise<Uint8Array> {
+  if (databaseFile === undefined || !(await isDatabase(databaseFile))) return makeKeyFile(file, warn);
+  // Another process may have made both just now.
+  const made = await readKeyFile(file, warn);
+  if (made) return made;
+  throw unusable(
+    `the master key ${file} is missing, and the database ${databaseFile} is there: put the key back, or set ` +
+      `LIVELLM_MASTER_KEY. If it is lost, begin with a new one (openssl rand -hex 32 > ${file}): a database whose API keys ` +
+      "it does not open is refused, and has to be moved away",
+  );
+}
+
+/** Whether a file begins as every database of SQLite does. */
+async function isDatabase(file: string): Promise<boolean> {
+  const magic = "SQLite format 3\0";
+  try {
+    await using handle = await open(file);
+    const { buffer } = await handle.read(Buffer.alloc(magic.length), 0, magic.length, 0);
+    return buffer.toString("latin1") === magic;
+  } catch {
+    return false; // what is wrong with it is said when it is opened
+  }
 }
 
 /** A key made here would be one that the other servers do not have. */

@@ -1,6 +1,7 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { loadMasterKey } from "../../src/store/master-key.ts";
 
@@ -35,6 +36,19 @@ describe("the master key", () => {
       expect(readdirSync(folder)).toEqual([]);
     },
   );
+
+  it("is not made anew for a database that is there, of which it would open nothing", async () => {
+    mkdirSync(dataFolder);
+    const databaseFile = path.join(dataFolder, "livellm.db");
+    new DatabaseSync(databaseFile).exec("create table t (x); ");
+    const error = await loadMasterKey({ dataFolder, databaseFile }, warn).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ name: "LivellmError", code: "failed_precondition" });
+    expect(String(error)).toContain("put the key back");
+    expect(readdirSync(dataFolder)).toEqual(["livellm.db"]);
+    writeFileSync(databaseFile, "");
+    await loadMasterKey({ dataFolder, databaseFile }, warn);
+    expect(readdirSync(dataFolder)).toEqual(["livellm.db", "master.key"]);
+  });
 
   it("is made once, for its owner alone, with a warning that does not show it", async () => {
     const first = await loadMasterKey({ dataFolder }, warn);
