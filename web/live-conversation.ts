@@ -13,7 +13,7 @@ import type { RouteSchema } from "../gen/livellm/v1/route_pb.ts";
 import { describeAttempt, reportCall } from "./call-report.ts";
 import type { Dialogue } from "./dialogue.ts";
 import { element } from "./element.ts";
-import { loudness, type Microphone, openMicrophone } from "./microphone.ts";
+import { type Microphone, openMicrophone } from "./microphone.ts";
 import { PcmPlayer } from "./pcm-player.ts";
 import { type DuplexCall, openDuplexCall } from "./web-socket-call.ts";
 
@@ -54,13 +54,13 @@ export class LiveConversation {
     const { state, report } = this.#places;
     state.textContent = "Asking for the microphone …";
     try {
-      this.#microphone = await openMicrophone();
+      this.#microphone = await openMicrophone(this.#places.level);
       if (this.#stopped) return;
       this.#call = this.#open(start, this.#microphone);
       state.textContent = "Connecting …";
       for await (const { event } of this.#call.answers) this.#show(event);
     } finally {
-      this.#closeMicrophone();
+      this.#microphone?.close();
       this.#player?.close();
     }
     const finished = this.#finished;
@@ -72,7 +72,7 @@ export class LiveConversation {
   /** The user has nothing more to say, and wants to hear nothing more. */
   stop(): void {
     this.#stopped = true;
-    this.#closeMicrophone();
+    this.#microphone?.close();
     this.#player?.drop();
     this.#call?.send({ input: { case: "interrupt", value: {} } });
     this.#call?.end();
@@ -80,19 +80,9 @@ export class LiveConversation {
 
   #open(start: ConversationRequest, microphone: Microphone): Call {
     const call = openDuplexCall(LiveService.method.converse);
-    const format = { mimeType: "audio/pcm", sampleRateHertz: microphone.sampleRateHertz, channelCount: 1 };
-    call.send({ input: { case: "start", value: { ...start, format } } });
-    microphone.onAudio((data) => {
-      this.#places.level.value = loudness(data);
-      call.send({ input: { case: "audio", value: { data } } });
-    });
+    call.send({ input: { case: "start", value: { ...start, format: microphone.format } } });
+    microphone.onAudio((data) => call.send({ input: { case: "audio", value: { data } } }));
     return call;
-  }
-
-  #closeMicrophone(): void {
-    this.#microphone?.onAudio(() => undefined);
-    this.#microphone?.close();
-    this.#places.level.value = 0;
   }
 
   #show(event: ConverseResponse["event"]): void {

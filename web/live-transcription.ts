@@ -11,7 +11,7 @@ import {
 } from "../gen/livellm/v1/transcription_service_pb.ts";
 import { describeAttempt, reportCall } from "./call-report.ts";
 import { element, find } from "./element.ts";
-import { loudness, type Microphone, openMicrophone } from "./microphone.ts";
+import { type Microphone, openMicrophone } from "./microphone.ts";
 import type { Transcript } from "./transcript.ts";
 import { type DuplexCall, openDuplexCall } from "./web-socket-call.ts";
 
@@ -53,13 +53,13 @@ export class LiveTranscription {
     const { state, report } = this.#places;
     state.textContent = "Asking for the microphone …";
     try {
-      this.#microphone = await openMicrophone();
+      this.#microphone = await openMicrophone(find("transcribe-level", HTMLMeterElement));
       if (this.#stopped) return;
       this.#call = this.#open(start, this.#microphone);
       state.textContent = "Connecting …";
       for await (const { event } of this.#call.answers) this.#show(event);
     } finally {
-      this.#closeMicrophone();
+      this.#microphone?.close();
     }
     const finished = this.#finished;
     if (!finished) throw new ConnectError("the stream ended before the transcription was finished", Code.DataLoss);
@@ -71,27 +71,16 @@ export class LiveTranscription {
   /** No more audio; the last words are still on their way. */
   stop(): void {
     this.#stopped = true;
-    this.#closeMicrophone();
+    this.#microphone?.close();
     this.#call?.end();
     this.#places.state.textContent = "Waiting for the last words …";
   }
 
   #open(start: TranscriptionRequest, microphone: Microphone): Call {
     const call = openDuplexCall(TranscriptionService.method.transcribeStream);
-    const format = { mimeType: "audio/pcm", sampleRateHertz: microphone.sampleRateHertz, channelCount: 1 };
-    call.send({ input: { case: "start", value: { ...start, format } } });
-    const level = find("transcribe-level", HTMLMeterElement);
-    microphone.onAudio((data) => {
-      level.value = loudness(data);
-      call.send({ input: { case: "audio", value: { data } } });
-    });
+    call.send({ input: { case: "start", value: { ...start, format: microphone.format } } });
+    microphone.onAudio((data) => call.send({ input: { case: "audio", value: { data } } }));
     return call;
-  }
-
-  #closeMicrophone(): void {
-    this.#microphone?.onAudio(() => undefined);
-    this.#microphone?.close();
-    find("transcribe-level", HTMLMeterElement).value = 0;
   }
 
   #show(event: TranscribeStreamResponse["event"]): void {
