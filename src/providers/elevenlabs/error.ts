@@ -1,7 +1,8 @@
-import { type ErrorCode, type FailureReason, LivellmError } from "../../core/error.ts";
+import { type FailureReason, LivellmError } from "../../core/error.ts";
 import { isJsonObject, type JsonObject } from "../../core/json.ts";
 import type { ErrorExplanation } from "../../core/upstream.ts";
 import { redactor } from "../../upstream/redact.ts";
+import { codeOfReason } from "../../upstream/status.ts";
 import { object, objects, text } from "../openai-compatible/json-fields.ts";
 
 /** Reads an error body: `{detail: {status | code, message}}`, FastAPI's `{detail: [{loc, msg}]}`, or `{detail: "…"}`. */
@@ -25,7 +26,7 @@ export function errorInAnswer(said: unknown): LivellmError | undefined {
 export function sessionError(word: string, said: string): LivellmError {
   const reason = reasons.get(word) ?? "provider_unavailable";
   const message = `the provider broke off with ${word || "an error"}: ${redact(said).slice(0, 400) || "no explanation"}`;
-  return new LivellmError(codes[reason] ?? "unavailable", reason, message, { ...(word && { providerCode: word }) });
+  return new LivellmError(codeOfReason(reason), reason, message, { ...(word && { providerCode: word }) });
 }
 
 /** Upstream takes keys out of HTTP errors; these come past it. */
@@ -69,18 +70,6 @@ const reasons = new Map<string, FailureReason>([
   ["invalid_request", "provider_rejected"],
   ["chunk_size_exceeded", "provider_rejected"],
 ]);
-
-/** The codes that go with these reasons when no HTTP status came with them. */
-const codes: Readonly<Partial<Record<FailureReason, ErrorCode>>> = {
-  quota_exhausted: "resource_exhausted",
-  rate_limited: "resource_exhausted",
-  context_too_long: "invalid_argument",
-  content_blocked: "invalid_argument",
-  provider_rejected: "invalid_argument",
-  model_not_found: "not_found",
-  not_found: "not_found",
-  provider_auth: "failed_precondition",
-};
 
 /** A body that is no JSON explains itself, or is a proxy's page, which explains nothing. */
 function parse(body: string): unknown {
