@@ -9,7 +9,7 @@ import {
 import type { Readable } from "node:stream";
 import { drained } from "../streams/drained.ts";
 import type { HotFace } from "./hot-face.ts";
-import { remoteAddressOf } from "./node-http.ts";
+import { type NodeRequest, type NodeResponse, remoteAddressOf } from "./node-http.ts";
 
 /** One request and its answer on the hot path, over either version of HTTP. */
 export interface HotExchange {
@@ -124,74 +124,93 @@ export class Http2Exchange implements HotExchange {
   }
 }
 
-/** On node's request and response. */
-export class Http1Exchange implements HotExchange {
+/** On node's request and response, where trailers are part of the body, or headers. */
+export abstract class ResponseExchange<Response extends NodeResponse> implements HotExchange {
   readonly httpVersion = 1;
+  abstract readonly source: Readable;
+  protected readonly request: NodeRequest;
+  protected readonly response: Response;
+
+  constructor(request: NodeRequest, response: Response) {
+    this.request = request;
+    this.response = response;
+  }
+
+  abstract get path(): string;
+  abstract head(head: OutgoingHttpHeaders): void;
+
+  get httpMethod(): string | undefined {
+    return this.request.method;
+  }
+
+  get headers(): IncomingHttpHeaders {
+    return this.request.headers;
+  }
+
+  get remoteAddress(): string {
+    return remoteAddressOf(this.request);
+  }
+
+  get headSent(): boolean {
+    return this.response.headersSent;
+  }
+
+  get over(): boolean {
+    return this.response.destroyed || this.response.writableEnded;
+  }
+
+  onClose(listener: () => void): void {
+    this.response.once("close", listener);
+  }
+
+  headBeforeTrailers(): void {
+    throw new Error("there are no trailers here");
+  }
+
+  write(bytes: Uint8Array): boolean {
+    return this.response.write(this.encode(bytes));
+  }
+
+  drained(): Promise<void> {
+    return drained(this.response, () => this.over);
+  }
+
+  /** What the caller still sends is read away: one that sends before it reads would wait for ever. */
+  end(bytes?: Uint8Array): void {
+    if (!this.source.readableEnded) this.source.removeAllListeners("data").resume();
+    if (bytes) this.response.end(this.encode(bytes));
+    else this.response.end();
+  }
+
+  endWithTrailers(): void {
+    throw new Error("there are no trailers here");
+  }
+
+  cut(): void {
+    this.response.destroy();
+  }
+
+  /** The body's bytes as they are sent. */
+  protected encode(bytes: Uint8Array): Uint8Array | string {
+    return bytes;
+  }
+}
+
+/** On those of HTTP/1.1. */
+export class Http1Exchange extends ResponseExchange<ServerResponse> {
   readonly source: IncomingMessage;
-  readonly #response: ServerResponse;
 
   constructor(request: IncomingMessage, response: ServerResponse) {
+    super(request, response);
     this.source = request;
-    this.#response = response;
   }
 
   get path(): string {
     return this.source.url ?? "";
   }
 
-  get httpMethod(): string | undefined {
-    return this.source.method;
-  }
-
-  get headers(): IncomingHttpHeaders {
-    return this.source.headers;
-  }
-
-  get remoteAddress(): string {
-    return remoteAddressOf(this.source);
-  }
-
-  get headSent(): boolean {
-    return this.#response.headersSent;
-  }
-
-  get over(): boolean {
-    return this.#response.destroyed || this.#response.writableEnded;
-  }
-
-  onClose(listener: () => void): void {
-    this.#response.once("close", listener);
-  }
-
   head({ ":status": status = 200, ...head }: OutgoingHttpHeaders): void {
-    this.#response.writeHead(Number(status), head);
-  }
-
-  headBeforeTrailers(): void {
-    throw new Error("HTTP/1.1 has no trailers here");
-  }
-
-  write(bytes: Uint8Array): boolean {
-    return this.#response.write(bytes);
-  }
-
-  drained(): Promise<void> {
-    return drained(this.#response, () => this.over);
-  }
-
-  /** What the caller still sends is read away: one that sends before it reads would wait for ever. */
-  end(bytes?: Uint8Array): void {
-    if (!this.source.readableEnded) this.source.removeAllListeners("data").resume();
-    if (bytes) this.#response.end(bytes);
-    else this.#response.end();
-  }
-
-  endWithTrailers(): void {
-    throw new Error("HTTP/1.1 has no trailers here");
-  }
-
-  cut(): void {
-    this.#response.destroy();
+    this.response.writeHead(Number(status), head);
   }
 }
 

@@ -1,10 +1,9 @@
-import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
+import type { OutgoingHttpHeaders } from "node:http2";
 import { pipeline, type Readable } from "node:stream";
-import { drained } from "../streams/drained.ts";
 import { base64Decoder } from "./base64-stream.ts";
-import type { HotExchange } from "./hot-exchange.ts";
+import { type HotExchange, ResponseExchange } from "./hot-exchange.ts";
 import type { HotFace } from "./hot-face.ts";
-import { headerOf, type NodeRequest, type NodeResponse, pathOf, remoteAddressOf } from "./node-http.ts";
+import { headerOf, type NodeRequest, type NodeResponse, pathOf } from "./node-http.ts";
 
 const contentTypes = /^application\/grpc-web-text(?:\+proto)?$/i;
 
@@ -18,82 +17,30 @@ export function webTextExchange(request: NodeRequest, response: NodeResponse): H
 }
 
 /** On node's request and response, of either version of HTTP. */
-class WebTextExchange implements HotExchange {
+class WebTextExchange extends ResponseExchange<NodeResponse> {
   readonly face: HotFace = {
     framing: "grpc-web",
     json: false,
     contentType: "application/grpc-web-text+proto",
   };
-  readonly httpVersion = 1;
-  readonly httpMethod = "POST";
   readonly source: Readable;
-  readonly #request: NodeRequest;
-  readonly #response: NodeResponse;
 
   constructor(request: NodeRequest, response: NodeResponse) {
-    this.#request = request;
-    this.#response = response;
+    super(request, response);
     // Whoever reads it sees that it has closed without an end.
     this.source = pipeline(request, base64Decoder(), () => undefined).on("error", () => undefined);
   }
 
   get path(): string {
-    return pathOf(this.#request);
-  }
-
-  get headers(): IncomingHttpHeaders {
-    return this.#request.headers;
-  }
-
-  get remoteAddress(): string {
-    return remoteAddressOf(this.#request);
-  }
-
-  get headSent(): boolean {
-    return this.#response.headersSent;
-  }
-
-  get over(): boolean {
-    return this.#response.destroyed || this.#response.writableEnded;
-  }
-
-  onClose(listener: () => void): void {
-    this.#response.once("close", listener);
+    return pathOf(this.request);
   }
 
   head({ ":status": status = 200, ...head }: OutgoingHttpHeaders): void {
-    for (const [name, value] of Object.entries(head)) if (value !== undefined) this.#response.setHeader(name, value);
-    this.#response.writeHead(Number(status));
+    for (const [name, value] of Object.entries(head)) if (value !== undefined) this.response.setHeader(name, value);
+    this.response.writeHead(Number(status));
   }
 
-  write(bytes: Uint8Array): boolean {
-    return this.#response.write(toBase64(bytes));
+  protected override encode(bytes: Uint8Array): string {
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
   }
-
-  drained(): Promise<void> {
-    return drained(this.#response, () => this.over);
-  }
-
-  /** What the caller still sends is read away: one that sends before it reads would wait for ever. */
-  end(bytes?: Uint8Array): void {
-    this.source.removeAllListeners("data").resume();
-    if (bytes) this.#response.end(toBase64(bytes));
-    else this.#response.end();
-  }
-
-  headBeforeTrailers(): void {
-    throw new Error("gRPC-Web has its trailers in the body");
-  }
-
-  endWithTrailers(): void {
-    throw new Error("gRPC-Web has its trailers in the body");
-  }
-
-  cut(): void {
-    this.#response.destroy();
-  }
-}
-
-function toBase64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
 }
